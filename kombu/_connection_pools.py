@@ -1,0 +1,113 @@
+"""Pools of connections, and of the channels of one connection."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kombu._connection import Connection
+from kombu.exceptions import ChannelLimitExceeded, ConnectionLimitExceeded
+from kombu.resource import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ("ChannelPool", "ConnectionPool", "PooledConnection")
+
+
+class PooledConnection(Connection):
+    """A connection that leaving its ``with`` block gives back to its pool."""
+
+    __module__ = "kombu.connection"
+
+    def __init__(self, pool: ConnectionPool, **kwargs: Any) -> None:
+        self._pool = pool
+        super().__init__(**kwargs)
+
+    def __enter__(self) -> PooledConnection:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self._pool.release(self)
+
+
+class ConnectionPool(Resource):
+    """Connections to one broker.
+
+    Arguments:
+        connection: What they are clones of.
+        limit: Most connections in use at a time.
+    """
+
+    __module__ = "kombu.connection"
+
+    LimitExceeded = ConnectionLimitExceeded
+    close_after_fork = True
+
+    def __init__(
+        self, connection: Connection, limit: int | None = None, **kwargs: Any
+    ) -> None:
+        self.connection = connection
+        super().__init__(limit=limit, **kwargs)
+
+    def new(self) -> PooledConnection:
+        """Make a connection, which connects when it is first used."""
+        options = self.connection._info(resolve=False)
+        return PooledConnection(self, **dict(options))
+
+    def setup(self) -> None:
+        """Connect those that are to be there from the start."""
+        super().setup()
+        for connection in self._idle:
+            connection.connect()
+
+    def prepare(self, resource: Any) -> Any:
+        """Drop what *resource* holds if it can no longer be used."""
+        resource._debug("acquired")
+        resource._discard_if_lost()
+        return resource
+
+    def acquire_channel(self, block: bool = False) -> tuple[Connection, Any]:
+        """Take a connection, and return it with its default channel."""
+        connection = self.acquire(block=block)
+        return connection, connection.default_channel
+
+    def release_resource(self, resource: Any) -> None:
+        """Note in the log that *resource* came back."""
+        resource._debug("released")
+
+    def close_resource(self, resource: Any) -> None:
+        """Close *resource*."""
+        resource._close()
+
+    def collect_resource(self, resource: Any, socket_timeout: float = 0.1) -> None:
+        """Drop *resource* without a word to the broker."""
+        resource.collect(socket_timeout)
+
+
+class ChannelPool(Resource):
+    """Channels of one connection.
+
+    Arguments:
+        connection: The connection.
+        limit: Most channels in use at a time.
+    """
+
+    __module__ = "kombu.connection"
+
+    LimitExceeded = ChannelLimitExceeded
+
+    def __init__(
+        self, connection: Connection, limit: int | None = None, **kwargs: Any
+    ) -> None:
+        self.connection = connection
+        super().__init__(limit=limit, **kwargs)
+
+    def new(self) -> Any:
+        """Open a channel."""
+        return self.connection.channel()
+
+    def prepare(self, resource: Any) -> Any:
+        """Return *resource*, or an open channel in its place."""
+        make: Callable[[], Any] = self.connection.channel
+        is_open = getattr(resource, "connection", None) is not None
+        return resource if is_open else make()

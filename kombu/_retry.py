@@ -1,0 +1,187 @@
+"""Trying again after the broker was lost: the loop behind ``ensure``.
+
+A try that fails drops the connection, moves on to the next broker if there
+are several, connects, gives the object that is used the new channel, and
+calls the function again.  Failed connects count as tries, so that limits do
+not multiply, and it is a loop, so that any number of tries needs one stack.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from kombu.log import get_logger
+from kombu.utils import waiting
+from kombu.utils.functional import fxrange
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from kombu._connection import Connection
+
+__all__ = ("Ensured",)
+
+logger = get_logger("kombu.connection")
+
+Errors = tuple[type[BaseException], ...]
+
+
+class Ensured:
+    """A function that is called again when the broker was lost.
+
+    Arguments: see :meth:`kombu.Connection.ensure`.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        obj: Any,
+        fun: Callable[..., Any],
+        errback: Callable[[BaseException, float], Any] | None,
+        max_retries: int | None,
+        intervals: tuple[float, float, float],
+        on_revive: Callable[[Any], Any] | None,
+        retry_errors: Errors,
+    ) -> None:
+        self.connection = connection
+        self.obj = obj
+        self.fun = fun
+        self.errback = errback
+        self.max_retries = max_retries
+        self.intervals = intervals
+        self.on_revive = on_revive
+        self.retry_errors = retry_errors
+        name = getattr(fun, "__name__", type(fun).__name__)
+        self.__name__ = f"{name}(ensured)"
+        self.__doc__ = fun.__doc__
+        self.__module__ = getattr(fun, "__module__", __name__)
+
+    def __repr__(self) -> str:
+        return f"<{self.__name__}>"
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        # Nearly every call succeeds at once: nothing is made ready for errors.
+        try:
+            return self.fun(*args, **kwargs)
+        except Exception as exc:
+            error = exc
+        with self.connection._reraise_as_library_errors():
+            return self._recover(error, args, kwargs)
+
+    def _recover(
+        self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Any:
+        connection = self.connection
+        lost = connection.recoverable_connection_errors
+        channel_lost = connection.recoverable_channel_errors
+        start, step, longest = self.intervals
+        pauses = fxrange(start, longest, step, repeatlast=True)
+        failures = 0
+        while True:
+            caught = (*lost, *channel_lost, *self.retry_errors)
+            if not isinstance(error, caught) or is_final(error):
+                raise error
+            if self.max_retries is not None and failures >= self.max_retries:
+                raise error
+            # The first failure is often but a connection that had gone stale.
+            pause = next(pauses) if failures else 0
+            logger.debug("ensure: error %r, trying again in %ss", error, pause)
+            if self.errback is not None:
+                self.errback(error, pause)
+            failures += 1
+            if pause:
+                waiting.sleep(pause)
+            if isinstance(error, lost):
+                failures = self._reconnect(failures)
+                self._revive()
+            elif isinstance(error, channel_lost):
+                connection._forget_default_channel()
+                self._revive()
+            try:
+                return self.fun(*args, **kwargs)
+            except Exception as exc:
+                error = exc
+
+    def _reconnect(self, failures: int) -> int:
+        """Connect anew; return the count of failures with those of connecting."""
+        count = failures
+
+        def on_error(exc: BaseException, pause: float) -> None:
+            nonlocal count
+            count += 1
+            if self.errback is not None:
+                self.errback(exc, pause)
+
+        connection = self.connection
+        connection.collect()
+        connection.maybe_switch_next()
+        left = None if self.max_retries is None else self.max_retries - failures
+        connection._ensure_connection(
+            on_error,
+            left,
+            *self.intervals,
+            reraise_as_library_errors=False,
+        )
+        return count
+
+    def _revive(self) -> None:
+        channel = self.connection.default_channel
+        self.obj.revive(channel)
+        if self.on_revive is not None:
+            self.on_revive(channel)
+
+
+class Revival:
+    """Holds the channel of a function that is retried by ``autoretry``."""
+
+    __slots__ = ("_connection", "channel")
+
+    def __init__(self, connection: Connection, channel: Any) -> None:
+        self._connection = connection
+        self.channel = channel
+
+    def revive(self, channel: Any) -> None:
+        """Use the new *channel*."""
+        self.channel = channel
+
+    def current(self) -> Any:
+        """Return the channel to use, opened if need be."""
+        if self.channel is None:
+            self.channel = self._connection.default_channel
+        return self.channel
+
+
+def is_final(error: BaseException) -> bool:
+    """Return whether trying again would only bring the same *error*."""
+    from amqp import exceptions
+
+    return isinstance(
+        error,
+        (
+            exceptions.IrrecoverableChannelError,
+            exceptions.IrrecoverableConnectionError,
+        ),
+    )
+
+
+def failover_intervals(
+    connection: Connection,
+    errback: Callable[[BaseException, float], Any] | None,
+) -> Callable[[BaseException, Iterator[float], int], float]:
+    """Return what to do after a failed connect, for the retry engine.
+
+    The next broker is tried at once; only after a whole round is there a
+    pause.
+    """
+
+    def on_error(
+        exc: BaseException, intervals: Iterator[float], retries: int
+    ) -> float:
+        is_round = connection.completes_cycle(retries)
+        pause = next(intervals) if is_round else 0.0
+        if errback is not None:
+            errback(exc, pause)
+        connection.maybe_switch_next()
+        return pause
+
+    return on_error

@@ -1,0 +1,220 @@
+"""The in-memory transport: a broker inside the process.
+
+``memory://`` is one broker for the whole process; ``memory://name`` is one of
+that name, which shares nothing with the others.  A broker lives as long as the
+process.
+
+It can be used from many threads.  A consumer that waits is woken by the
+publisher; nothing is polled.  Messages are kept as they are, without encoding.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict, deque
+from typing import TYPE_CHECKING, Any
+
+from kombu.transport import virtual
+from kombu.transport.virtual.state import BrokerState
+from kombu.transport.virtual.storage import Empty
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+__all__ = ("Channel", "MemoryBroker", "Transport")
+
+#: Hosts that mean the broker without a name.
+_DEFAULT_HOSTS = frozenset({None, "", "localhost"})
+
+
+class MemoryQueue:
+    """The envelopes of one queue, and who waits for them."""
+
+    __slots__ = ("envelopes", "name", "waiters")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.envelopes: deque[Any] = deque()
+        # A tuple that is replaced, not changed: publishers read it unlocked.
+        self.waiters: tuple[Any, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.name}, {len(self.envelopes)} messages>"
+
+    def wake(self) -> None:
+        """Tell those who wait that there may be an envelope."""
+        for waiter in self.waiters:
+            waiter.wake()
+
+
+class MemoryBroker:
+    """Queues and topology of one broker.
+
+    Arguments:
+        name: Its name; empty for the one that has none.
+    """
+
+    def __init__(self, name: str = "") -> None:
+        self.name = name
+        self.state = BrokerState()
+        self.queues: dict[str, MemoryQueue] = {}
+        self.lock = threading.RLock()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.name or '(unnamed)'}, {self.state!r}>"
+
+    def queue(self, name: str) -> MemoryQueue:
+        """Return the queue *name*, made if need be."""
+        found = self.queues.get(name)
+        if found is None:
+            with self.lock:
+                found = self.queues.setdefault(name, MemoryQueue(name))
+        return found
+
+    def clear(self) -> None:
+        """Forget all queues, messages and declarations."""
+        with self.lock:
+            self.queues.clear()
+            self.state.clear()
+
+
+class _Brokers:
+    """The brokers of this process by name."""
+
+    def __init__(self) -> None:
+        self._by_name: dict[str, MemoryBroker] = {}
+        self._lock = threading.Lock()
+
+    def get(self, name: str = "") -> MemoryBroker:
+        with self._lock:
+            broker = self._by_name.get(name)
+            if broker is None:
+                broker = self._by_name[name] = MemoryBroker(name)
+            return broker
+
+
+brokers = _Brokers()
+
+
+class _DefaultBroker:
+    """Class attribute that reads the broker without a name, or the instance's."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        broker = brokers.get() if instance is None else instance.broker
+        return getattr(broker, self._name)
+
+
+class Channel(virtual.Channel):
+    """A channel to a broker in this process."""
+
+    supports_fanout = True
+    do_restore = True
+
+    #: Messages are kept as they are.
+    body_encoding = None
+
+    #: The broker's queues by name.
+    queues: Any = _DefaultBroker("queues")
+
+    #: Callbacks by event.
+    events: Any = defaultdict(set)
+
+    def __init__(self, connection: Any, **kwargs: Any) -> None:
+        self.broker: MemoryBroker = connection.broker
+        super().__init__(connection, **kwargs)
+
+    def _new_queue(self, queue: str, **kwargs: Any) -> None:
+        self.broker.queue(queue)
+
+    def _has_queue(self, queue: str, **kwargs: Any) -> bool:
+        return queue in self.broker.queues
+
+    def _put(self, queue: str, message: Any, **kwargs: Any) -> None:
+        found = self.broker.queue(queue)
+        found.envelopes.append(message)
+        if found.waiters:
+            found.wake()
+
+    def _put_back(self, queue: str, message: Any) -> None:
+        found = self.broker.queue(queue)
+        found.envelopes.appendleft(message)
+        found.wake()
+
+    def _put_into(self, queues: Iterable[str], message: Any, **options: Any) -> None:
+        for queue in queues:
+            self._put(queue, message)
+
+    def _get(self, queue: str, timeout: float | None = None) -> Any:
+        try:
+            return self.broker.queues[queue].envelopes.popleft()
+        except (KeyError, IndexError):
+            raise Empty() from None
+
+    def _size(self, queue: str) -> int:
+        found = self.broker.queues.get(queue)
+        return 0 if found is None else len(found.envelopes)
+
+    def _purge(self, queue: str) -> int:
+        found = self.broker.queues.get(queue)
+        count = 0
+        while found is not None and found.envelopes:
+            try:
+                found.envelopes.popleft()
+            except IndexError:
+                break
+            count += 1
+        return count
+
+    def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:
+        self.broker.queues.pop(queue, None)
+
+    def _delete_queue(self, queue: str, **kwargs: Any) -> None:
+        record = self.state.queues.get(queue)
+        super()._delete_queue(queue, **kwargs)
+        if record is not None:
+            for channel in {channel for channel, _ in record.consumers}:
+                channel._queue_was_deleted(queue)
+
+
+class Transport(virtual.Transport):
+    """The in-memory transport."""
+
+    Channel = Channel
+
+    #: What the broker without a name knows of exchanges and queues.
+    global_state: Any = _DefaultBroker("state")
+
+    polling_interval = None
+    driver_type = "memory"
+    driver_name = "memory"
+    knows_all_consumers = True
+    knows_all_options = True
+
+    implements = virtual.Transport.implements.extend(asynchronous=True)
+
+    def __init__(self, client: Any, **kwargs: Any) -> None:
+        host = client.hostname
+        self.broker = brokers.get("" if host in _DEFAULT_HOSTS else host)
+        super().__init__(client, **kwargs)
+        self.state = self.broker.state
+
+    def driver_version(self) -> str:
+        """Return the version: there is no driver, and so none."""
+        return "N/A"
+
+    def _add_consumer(self, queue: str, channel: Any) -> None:
+        with self.broker.lock:
+            found = self.broker.queue(queue)
+            if self not in found.waiters:
+                found.waiters = (*found.waiters, self)
+        super()._add_consumer(queue, channel)
+
+    def _remove_consumer(self, queue: str, channel: Any) -> None:
+        super()._remove_consumer(queue, channel)
+        found = self.broker.queues.get(queue)
+        if found is not None and queue not in self._callbacks:
+            with self.broker.lock:
+                found.waiters = tuple(w for w in found.waiters if w is not self)

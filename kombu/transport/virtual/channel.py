@@ -1,0 +1,82 @@
+"""The channel of a virtual transport."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from kombu.transport._options import VIRTUAL_OPTIONS
+from kombu.transport.base import StdChannel
+from kombu.transport.virtual.consuming import ConsumingChannel
+from kombu.transport.virtual.publishing import PublishingChannel, uses_routing_table
+
+if TYPE_CHECKING:
+    from kombu.transport._options import Option
+
+__all__ = ("Channel",)
+
+
+class Channel(PublishingChannel, ConsumingChannel, StdChannel):
+    """A channel over a store.
+
+    Transports subclass this and supply the hooks of
+    :class:`~kombu.transport.virtual.storage.AbstractChannel`.
+
+    Arguments:
+        connection: The transport.
+    """
+
+    #: Names of transport options that become attributes of the channel.
+    from_transport_options: tuple[str, ...] = ("body_encoding", "deadletter_queue")
+
+    #: Options of its own, for documents and to find misspelt ones.
+    options: tuple[Option, ...] = VIRTUAL_OPTIONS
+
+    # Numbers for tags: no longer used here, but by some transports.
+    _delivery_tags = count(1)
+
+    def __init__(self, connection: Any, **kwargs: Any) -> None:
+        super().__init__()
+        self.connection = connection
+        self.closed = False
+        self.events = defaultdict(set)
+        self.exchange_types = {
+            name: kind(self) for name, kind in type(self).exchange_types.items()
+        }
+        self.channel_id = self._get_free_channel_id()
+        options = connection.client.transport_options or {}
+        for name in self.from_transport_options:
+            if name in options:
+                setattr(self, name, options[name])
+        self._uses_routing_table = uses_routing_table(self)
+
+    def __repr__(self) -> str:
+        state = "closed" if self.closed else f"{len(self._records)} consumers"
+        return f"<{type(self).__module__}.{type(self).__name__} {self.channel_id}: {state}>"
+
+    def __enter__(self) -> Channel:
+        return self
+
+    def _get_free_channel_id(self) -> int:
+        return self.connection._take_channel_id()  # type: ignore[no-any-return]
+
+    def close(self) -> None:
+        """Cancel the consumers, and put back what is not settled.
+
+        May be called more than once.
+        """
+        if self.closed:
+            return
+        self.closed = True
+        try:
+            for tag in tuple(self._consumers):
+                self.basic_cancel(tag)
+            if self._qos is not None:
+                self._qos.restore_unacked_once()
+        finally:
+            if self._cycle is not None:
+                self._cycle.close()
+                self._cycle = None
+            if self.connection is not None:
+                self.connection.close_channel(self)

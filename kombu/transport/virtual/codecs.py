@@ -1,0 +1,20 @@
+"""How bodies are written into the envelope."""
+
+from __future__ import annotations
+
+from base64 import b64decode, b64encode
+
+__all__ = ("Base64",)
+
+
+class Base64:
+    """Bodies as base64 text (RFC 4648): what peers expect by default."""
+
+    def encode(self, s: str | bytes) -> str:
+        """Return *s* (text as UTF-8) in base64."""
+        data = s.encode() if isinstance(s, str) else s
+        return b64encode(data).decode("ascii")
+
+    def decode(self, s: str | bytes) -> bytes:
+        """Return what :meth:`encode` was given, as bytes."""
+        return b64decode(s)

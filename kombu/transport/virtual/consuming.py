@@ -1,0 +1,402 @@
+"""Consuming on a virtual channel: consumers, delivery and acknowledgement.
+
+Consumers are kept by tag.  Several may share a queue; they are served in
+turn, and cancelling one leaves the others.  A message that needs to be
+acknowledged counts against the prefetch limit of the channel, whichever
+consumer it went to.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from kombu.log import get_logger
+from kombu.transport.virtual.declaring import DeclaringChannel
+from kombu.transport.virtual.message import Message
+from kombu.transport.virtual.qos import QoS
+from kombu.transport.virtual.storage import Empty
+from kombu.utils.identity import unique_id
+from kombu.utils.scheduling import FairCycle
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kombu.transport.virtual.exchange import ExchangeType
+
+__all__ = ("ConsumerRecord", "ConsumingChannel")
+
+logger = get_logger(__name__)
+
+
+class ConsumerRecord:
+    """One consumer of a channel."""
+
+    __slots__ = ("arguments", "callback", "no_ack", "on_cancel", "queue", "tag")
+
+    def __init__(
+        self,
+        tag: str,
+        queue: str,
+        no_ack: bool,
+        callback: Callable[[Any], Any],
+        on_cancel: Callable[[str], Any] | None = None,
+        arguments: dict[str, Any] | None = None,
+    ) -> None:
+        self.tag = tag
+        self.queue = queue
+        self.no_ack = no_ack
+        self.callback = callback
+        self.on_cancel = on_cancel
+        self.arguments = arguments or {}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.tag} of {self.queue}>"
+
+
+class ConsumingChannel(DeclaringChannel):
+    """The part of a virtual channel that consumes."""
+
+    #: Class of received messages.
+    Message: Any = Message
+
+    #: Class that holds what is delivered and not settled.
+    QoS: Any = QoS
+
+    #: Whether to put back what is unsettled when the channel closes.
+    do_restore = True
+
+    closed: bool
+    exchange_types: dict[str, ExchangeType]
+
+    def __init__(self) -> None:
+        self._consumers: set[str] = set()
+        self._tag_to_queue: dict[str, str] = {}
+        self._active_queues: list[str] = []
+        self._records: dict[str, ConsumerRecord] = {}
+        self._by_queue: dict[str, list[ConsumerRecord]] = {}
+        self._cycle: Any = None
+        self._qos: Any = None
+        self._is_flowing = True
+        # Consumers whose queue was deleted, to be told when next drained.
+        self._lost_consumers: deque[ConsumerRecord] = deque()
+
+    # -- consumers -----------------------------------------------------------
+
+    def basic_consume(
+        self,
+        queue: str,
+        no_ack: bool,
+        callback: Callable[[Any], Any],
+        consumer_tag: str,
+        **kwargs: Any,
+    ) -> str:
+        """Start a consumer.
+
+        Arguments:
+            queue: Name of the queue.
+            no_ack: Whether messages count as acknowledged once delivered.
+            callback: Called with each :class:`Message`.
+            consumer_tag: Name of the consumer on this channel; made up if
+                empty.
+            **kwargs: ``arguments``, ``on_cancel``, ``nowait``.
+
+        Returns:
+            The consumer tag.
+
+        Raises:
+            ResourceLocked: The queue is exclusive to another connection.
+        """
+        self._check_exclusive(queue, "Channel.basic_consume")
+        tag = consumer_tag or f"ctag-{unique_id()}"
+        if tag in self._records:
+            self.basic_cancel(tag)
+        record = ConsumerRecord(
+            tag,
+            queue,
+            bool(no_ack),
+            callback,
+            kwargs.get("on_cancel"),
+            kwargs.get("arguments"),
+        )
+        self._records[tag] = record
+        self._by_queue.setdefault(queue, []).append(record)
+        self._tag_to_queue[tag] = queue
+        self._consumers.add(tag)
+        if queue not in self._active_queues:
+            self._active_queues.append(queue)
+        self._reset_cycle()
+        self.connection._add_consumer(queue, self)
+        declared = self.state.queues.get(queue)
+        if declared is not None:
+            declared.consumers.add((self, tag))
+        return tag
+
+    def basic_cancel(self, consumer_tag: str) -> None:
+        """Stop the consumer *consumer_tag*, if there is one."""
+        record = self._records.pop(consumer_tag, None)
+        if record is None:
+            self._consumers.discard(consumer_tag)
+            return
+        queue = record.queue
+        self._consumers.discard(consumer_tag)
+        self._tag_to_queue.pop(consumer_tag, None)
+        rest = self._by_queue[queue]
+        rest.remove(record)
+        if not rest:
+            del self._by_queue[queue]
+            self._active_queues.remove(queue)
+            self.connection._remove_consumer(queue, self)
+        self._reset_cycle()
+        declared = self.state.queues.get(queue)
+        if declared is not None:
+            declared.consumers.discard((self, consumer_tag))
+            self._delete_if_unused(queue, declared)
+
+    def _delete_if_unused(self, queue: str, declared: Any) -> None:
+        """Delete an ``auto_delete`` queue whose last consumer has gone.
+
+        Only where the state is the broker's own: otherwise consumers in other
+        processes are not known here.
+        """
+        if (
+            declared.auto_delete
+            and not declared.exclusive
+            and not declared.consumers
+            and self.connection.knows_all_consumers
+        ):
+            self._delete_queue(queue)
+
+    def _queue_was_deleted(self, queue: str) -> None:
+        """Note that the consumers of *queue* are no more.
+
+        They are told by the thread that drains this channel.
+        """
+        self._lost_consumers.extend(self._by_queue.get(queue, ()))
+        if self.connection is not None:
+            self.connection.wake()
+
+    def _tell_lost_consumers(self) -> None:
+        while self._lost_consumers:
+            record = self._lost_consumers.popleft()
+            if self._records.get(record.tag) is record:
+                self.basic_cancel(record.tag)
+                if record.on_cancel is not None:
+                    record.on_cancel(record.tag)
+
+    # -- delivery ------------------------------------------------------------
+
+    def drain_events(
+        self, timeout: float | None = None, callback: Any = None
+    ) -> Any:
+        """Deliver one message, of any queue that is consumed from.
+
+        Arguments:
+            timeout: Seconds that a wait in the store may take.
+            callback: Called with the envelope and its queue, instead of the
+                consumer's callback with the message.
+
+        Raises:
+            queue.Empty: There is none that may be delivered.
+        """
+        if self._lost_consumers:
+            self._tell_lost_consumers()
+        if self._consumers and self._can_deliver():
+            return self._poll(
+                self.cycle, callback or self._deliver_envelope, timeout=timeout
+            )
+        raise Empty()
+
+    def _can_deliver(self) -> bool:
+        return self._is_flowing and (
+            bool(self.qos.can_consume()) or self._has_no_ack_consumers()
+        )
+
+    def flow(self, active: bool = True) -> bool:
+        """Suspend, or resume, delivery to the consumers of this channel.
+
+        Arguments:
+            active: False to suspend.
+        """
+        self._is_flowing = active
+        self._may_deliver_again()
+        return active
+
+    def _has_no_ack_consumers(self) -> bool:
+        return any(record.no_ack for record in self._records.values())
+
+    def _get_and_deliver(self, queue: str, callback: Any) -> None:
+        # Over the limit, only consumers that do not acknowledge are served.
+        if not self.qos.can_consume() and not any(
+            record.no_ack for record in self._by_queue.get(queue, ())
+        ):
+            raise Empty()
+        callback(self._get(queue), queue)
+
+    def _next_consumer(self, queue: str) -> ConsumerRecord | None:
+        """Return the consumer of *queue* whose turn it is."""
+        records = self._by_queue.get(queue)
+        if not records:
+            return None
+        if len(records) == 1:
+            return records[0]
+        can_consume = self.qos.can_consume()
+        for place, record in enumerate(records):
+            if record.no_ack or can_consume:
+                # To the end of the line; a new list, as others may read this.
+                self._by_queue[queue] = [
+                    *records[:place],
+                    *records[place + 1 :],
+                    record,
+                ]
+                return record
+        return records[0]
+
+    def _deliver_envelope(self, envelope: Any, queue: str) -> None:
+        """Hand *envelope*, taken from *queue*, to the consumer whose turn it is."""
+        consumer = self._next_consumer(queue)
+        if consumer is None:
+            # Cancelled while the envelope was on its way.
+            logger.debug("No consumer left for %r: putting a message back", queue)
+            self._put_back(queue, envelope)
+            return
+        message = self.Message(envelope, channel=self)
+        message.source_queue = queue
+        if not consumer.no_ack:
+            self._hold(message)
+        consumer.callback(message)
+
+    def _hold(self, message: Any) -> None:
+        qos = self.qos
+        tag = message.delivery_tag
+        if tag in qos._delivered:
+            # A copy of a message that reached several queues.
+            tag = message.delivery_tag = unique_id()
+        qos.append(message, tag)
+
+    def message_to_python(self, raw_message: Any) -> Any:
+        """Return *raw_message*, an envelope or a message, as a message."""
+        if not isinstance(raw_message, self.Message):
+            return self.Message(raw_message, channel=self)
+        return raw_message
+
+    def basic_get(self, queue: str, no_ack: bool = False, **kwargs: Any) -> Any:
+        """Take the next message of *queue*, without waiting.
+
+        Returns:
+            The message, or :const:`None` if there is none.
+        """
+        try:
+            envelope = self._get(queue)
+        except Empty:
+            return None
+        message = self.Message(envelope, channel=self)
+        message.source_queue = queue
+        if not no_ack:
+            self._hold(message)
+        return message
+
+    # -- settling ------------------------------------------------------------
+
+    @property
+    def qos(self) -> Any:
+        """What is delivered and not settled, and the prefetch limit."""
+        if self._qos is None:
+            self._qos = self.QoS(self)
+        return self._qos
+
+    def basic_qos(
+        self,
+        prefetch_size: int = 0,
+        prefetch_count: int = 0,
+        apply_global: bool = False,
+    ) -> None:
+        """Set how many messages may be unsettled on this channel.
+
+        Arguments:
+            prefetch_size: Has no effect.
+            prefetch_count: The number; 0 for no limit.
+            apply_global: Has no effect: the limit is the channel's.
+        """
+        self.qos.prefetch_count = prefetch_count
+        self._may_deliver_again()
+
+    def basic_ack(self, delivery_tag: Any, multiple: bool = False) -> None:
+        """Acknowledge a message.
+
+        Arguments:
+            delivery_tag: Its tag.
+            multiple: Also acknowledge all that were delivered before.
+        """
+        qos = self.qos
+        if multiple:
+            for tag in qos.tags_up_to(delivery_tag):
+                qos.ack(tag)
+        else:
+            qos.ack(delivery_tag)
+        if qos.prefetch_count:
+            self._may_deliver_again()
+
+    def basic_reject(self, delivery_tag: Any, requeue: bool = False) -> None:
+        """Refuse a message: discard it, or put it back into its queue."""
+        self.qos.reject(delivery_tag, requeue=requeue)
+        self._may_deliver_again()
+
+    def basic_recover(self, requeue: bool = False) -> None:
+        """Put all unsettled messages of the channel back into their queues.
+
+        Arguments:
+            requeue: As in AMQP; without it, too, any consumer of the queue
+                may get a message, not just the one that had it.
+        """
+        self.qos.restore_unacked()
+        self._may_deliver_again()
+
+    def _may_deliver_again(self) -> None:
+        """Wake who waits for messages: the limit may allow some now."""
+        if self.connection is not None:
+            self.connection.wake()
+
+    def _restore(self, message: Any) -> None:
+        """Put an unsettled *message* back into the queue that it came from."""
+        envelope = _as_redelivered(message.envelope, message)
+        queue = message.source_queue
+        if queue is not None:
+            self._put_back(queue, envelope)
+            return
+        info = message.delivery_info
+        for name in self._lookup(info["exchange"], info["routing_key"]):  # type: ignore[attr-defined]
+            self._put_back(name, envelope)
+
+    def _restore_at_beginning(self, message: Any) -> None:
+        """Put *message* back where it is the next to be delivered."""
+        self._restore(message)
+
+    # -- queues in turn ------------------------------------------------------
+
+    @property
+    def cycle(self) -> Any:
+        """The queues that are consumed from, tried in turn."""
+        if self._cycle is None:
+            self._reset_cycle()
+        return self._cycle
+
+    def _reset_cycle(self) -> None:
+        self._cycle = FairCycle(self._get_and_deliver, self._active_queues, Empty)
+
+
+def _as_redelivered(envelope: Any, message: Any) -> Any:
+    """Return *envelope* with the mark that it was delivered before."""
+    try:
+        properties = envelope["properties"]
+        info = properties.get("delivery_info") or {}
+        return {
+            **envelope,
+            "redelivered": True,
+            "properties": {
+                **properties,
+                "delivery_info": {**info, "redelivered": True},
+            },
+        }
+    except (TypeError, KeyError, AttributeError):
+        return envelope

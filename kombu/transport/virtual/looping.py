@@ -1,0 +1,73 @@
+"""Delivery of a virtual transport's messages from an event loop.
+
+Messages are delivered in small portions, so that the loop can attend to
+other things between them.
+"""
+
+from __future__ import annotations
+
+from queue import Empty
+from typing import Any
+
+__all__ = ("LoopConsumer",)
+
+#: Messages delivered before the loop gets its turn again.
+PORTION = 16
+
+
+class LoopConsumer:
+    """Delivers the messages of a transport whenever its store may have some.
+
+    Arguments:
+        transport: The transport.
+        loop: The event loop.
+    """
+
+    def __init__(self, transport: Any, loop: Any) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._is_scheduled = False
+        self._is_stopped = False
+        self._timer: Any = None
+
+    def __repr__(self) -> str:
+        state = "stopped" if self._is_stopped else "running"
+        return f"<{type(self).__name__}: {state}>"
+
+    def start(self) -> None:
+        """Begin; look into the store now and then if it can not wake us."""
+        interval = self._transport.polling_interval
+        if interval is not None:
+            self._timer = self._loop.call_repeatedly(interval, self.wake)
+        self.wake()
+
+    def stop(self) -> None:
+        """Deliver nothing more."""
+        self._is_stopped = True
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def wake(self) -> None:
+        """Have the loop look for messages; may be called from any thread."""
+        if not self._is_scheduled and not self._is_stopped:
+            self._is_scheduled = True
+            self._loop.call_soon(self._deliver)
+
+    def _deliver(self) -> None:
+        # Cleared first: a wake-up from now on means another look.
+        self._is_scheduled = False
+        if self._is_stopped:
+            return
+        transport = self._transport
+        deliver = transport._deliver_callback()
+        try:
+            for _ in range(PORTION):
+                transport.cycle.get(deliver, timeout=0)
+        except Empty:
+            return
+        except BaseException:
+            # The loop deals with the error; what waits must still be seen to.
+            self.wake()
+            raise
+        self.wake()

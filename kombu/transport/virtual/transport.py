@@ -1,0 +1,330 @@
+"""The transport of a virtual broker: its channels, and the wait for messages.
+
+A wait ends when a message may have come: the store calls :meth:`Transport.wake`
+if it can tell, and is looked into every ``polling_interval`` seconds
+otherwise.  With an event loop the same two ways lead to
+:class:`~kombu.transport.virtual.looping.LoopConsumer`.
+"""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+from kombu.exceptions import ChannelLimitExceeded, TimeoutError
+from kombu.log import get_logger
+from kombu.transport import base
+from kombu.transport._options import COMMON_OPTIONS, warn_of_unknown
+from kombu.transport.virtual.channel import Channel
+from kombu.transport.virtual.looping import LoopConsumer
+from kombu.transport.virtual.management import Management
+from kombu.transport.virtual.state import BrokerState
+from kombu.transport.virtual.storage import Empty
+from kombu.utils import waiting
+from kombu.utils.deadline import Deadline
+from kombu.utils.scheduling import FairCycle
+
+__all__ = ("Transport",)
+
+logger = get_logger(__name__)
+
+
+class Transport(base.Transport):
+    """Base of virtual transports.
+
+    Arguments:
+        client: The :class:`~kombu.Connection` that this serves.
+    """
+
+    Channel: Any = Channel
+    Cycle: Any = FairCycle
+    Management: Any = Management
+
+    #: Seconds between looks into a store that can not wake us; none if it can.
+    polling_interval: float | None = 1.0
+
+    default_port = None
+
+    #: Most channels open at a time.
+    channel_max = 65535
+
+    #: Whether the state has the consumers of all processes.
+    knows_all_consumers = False
+
+    #: Whether :attr:`options` and the channel's are all that there are.
+    knows_all_options = False
+
+    #: Channels by the queue that they consume from.
+    _callbacks: Any = None
+    channels: Any = None
+    cycle: Any = None
+    state: BrokerState
+
+    implements = base.Transport.implements
+
+    def __init__(self, client: Any, **kwargs: Any) -> None:
+        super().__init__(client, **kwargs)
+        self.state = BrokerState()
+        self.channels = []
+        self._avail_channels: list[Any] = []
+        self._callbacks = {}
+        self._lock = threading.RLock()
+        self._channel_ids: set[int] = set()
+        self._last_channel_id = 0
+        self._waiter = waiting.Waiter()
+        self._loop_consumer: LoopConsumer | None = None
+        self.cycle = self.Cycle(self._drain_channel, self.channels, Empty)
+        options = client.transport_options or {}
+        if options.get("polling_interval") is not None:
+            self.polling_interval = options["polling_interval"]
+        if options:
+            self._check_options(options)
+
+    def _check_options(self, options: dict[str, Any]) -> None:
+        channel_cls = self.Channel
+        described = (*COMMON_OPTIONS, *channel_cls.options, *self.options)
+        known = {option.name for option in described}
+        warn_of_unknown(
+            options,
+            known.union(channel_cls.from_transport_options),
+            self.driver_type,
+            self.knows_all_options,
+        )
+
+    # -- connections and channels --------------------------------------------
+
+    def establish_connection(self) -> Any:
+        """Open the first channel, as a sign that the store can be used.
+
+        Returns:
+            The transport itself, which has ``drain_events``.
+        """
+        self._avail_channels.append(self.create_channel(self))
+        return self
+
+    def create_channel(self, connection: Any) -> Any:
+        """Open a channel."""
+        with self._lock:
+            if self._avail_channels:
+                return self._avail_channels.pop()
+        channel = self.Channel(connection)
+        with self._lock:
+            self.channels.append(channel)
+        return channel
+
+    def _take_channel_id(self) -> int:
+        with self._lock:
+            for step in range(1, self.channel_max + 1):
+                number = (self._last_channel_id + step - 1) % self.channel_max + 1
+                if number not in self._channel_ids:
+                    self._channel_ids.add(number)
+                    self._last_channel_id = number
+                    return number
+        raise ChannelLimitExceeded(
+            f"No free channel ids, current={len(self.channels)}, "
+            f"channel_max={self.channel_max}: close channels that are done with"
+        )
+
+    def close_channel(self, channel: Any) -> None:
+        """Forget *channel*, which is closed."""
+        with self._lock:
+            self._channel_ids.discard(channel.channel_id)
+            if channel in self.channels:
+                self.channels.remove(channel)
+        channel.connection = None
+
+    def close_connection(self, connection: Any) -> None:
+        """Close all channels."""
+        self._stop_loop()
+        self.cycle.close()
+        for channels in (self._avail_channels, self.channels):
+            while channels:
+                try:
+                    channel = channels.pop()
+                except IndexError:
+                    break
+                channel.close()
+        self._delete_exclusive_queues()
+
+    def _delete_exclusive_queues(self) -> None:
+        """Delete the queues that no other connection may use."""
+        state = self.state
+        names = [q.name for q in tuple(state.queues.values()) if q.owner is self]
+        if not names:
+            return
+        channel = self.Channel(self)
+        for name in names:
+            channel._delete_queue(name)
+        channel.close()
+
+    # -- delivery ------------------------------------------------------------
+
+    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+        """Deliver one message, waiting for it if need be.
+
+        Arguments:
+            connection: Has no effect.
+            timeout: Seconds to wait; without limit if not given.
+
+        Raises:
+            socket.timeout: There was none in that time.
+        """
+        get = self.cycle.get
+        deliver = self._deliver_callback()
+        try:
+            # Most of the time there is a message, and nothing to wait for.
+            get(deliver, timeout=timeout)
+            return
+        except Empty:
+            deadline = Deadline(timeout)
+        while True:
+            if deadline.has_expired:
+                raise TimeoutError("timed out")
+            self._wait(deadline.remaining())
+            try:
+                get(deliver, timeout=deadline.remaining())
+                return
+            except Empty:
+                continue
+
+    def _wait(self, remaining: float | None) -> None:
+        """Wait until a message may have come, at most *remaining* seconds."""
+        interval = self.polling_interval
+        if interval is None or (remaining is not None and remaining < interval):
+            interval = remaining
+        self._waiter.wait(interval)
+
+    def wake(self) -> None:
+        """End the wait for messages: there may be some."""
+        self._waiter.wake()
+        if self._loop_consumer is not None:
+            self._loop_consumer.wake()
+
+    def _drain_channel(
+        self, channel: Any, callback: Any, timeout: float | None = None
+    ) -> Any:
+        return channel.drain_events(callback=callback, timeout=timeout)
+
+    def _deliver_callback(self) -> Any:
+        """Return what takes envelopes, if not the channel that got them."""
+        if type(self)._deliver is not Transport._deliver:
+            return self._deliver
+        return None
+
+    def _deliver(self, message: Any, queue: str) -> None:
+        """Deliver the envelope *message*, which was taken from *queue*.
+
+        For stores that push: they do not know which channel it is for.
+        """
+        if not queue:
+            raise KeyError(
+                "Received message without destination queue: "
+                f"{type(message).__name__} of {len(message)} items"
+            )
+        callback = self._callbacks.get(queue)
+        if callback is None:
+            logger.warning(
+                "Message for queue %r without consumers: putting it back", queue
+            )
+            self._reject_inbound_message(message, queue)
+            return
+        callback(message)
+
+    def _reject_inbound_message(self, raw_message: Any, queue: str = "") -> None:
+        """Put a message back that nobody consumes."""
+        for channel in self.channels:
+            message = channel.Message(raw_message, channel=channel)
+            message.source_queue = queue or None
+            channel.qos.append(message, message.delivery_tag)
+            channel.basic_reject(message.delivery_tag, requeue=True)
+            return
+
+    def on_message_ready(self, channel: Any, message: Any, queue: str) -> None:
+        """Deliver the envelope *message*, which *channel* got from *queue*.
+
+        Raises:
+            KeyError: Nobody consumes from *queue*.
+        """
+        callback = self._callbacks.get(queue)
+        if not queue or callback is None:
+            raise KeyError(
+                f"Message for queue {queue!r} without consumers: "
+                f"{type(message).__name__}"
+            )
+        callback(message)
+
+    def _add_consumer(self, queue: str, channel: Any) -> None:
+        """Note that *channel* consumes from *queue*."""
+        with self._lock:
+            callbacks = self._callbacks.get(queue)
+            if callbacks is None:
+                callbacks = self._callbacks[queue] = QueueCallback(queue)
+            callbacks.add(channel)
+        self.wake()
+
+    def _remove_consumer(self, queue: str, channel: Any) -> None:
+        """Undo :meth:`_add_consumer`."""
+        with self._lock:
+            callbacks = self._callbacks.get(queue)
+            if callbacks is not None and callbacks.discard(channel):
+                del self._callbacks[queue]
+
+    # -- event loop ------------------------------------------------------------
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Have *loop* deliver messages as they come."""
+        self._stop_loop()
+        self._loop_consumer = LoopConsumer(self, loop)
+        self._loop_consumer.start()
+
+    def unregister_from_event_loop(self, connection: Any, loop: Any) -> None:
+        """Have the loop no longer deliver messages."""
+        self._stop_loop()
+
+    def _stop_loop(self) -> None:
+        consumer, self._loop_consumer = self._loop_consumer, None
+        if consumer is not None:
+            consumer.stop()
+
+    def on_readable(self, connection: Any, loop: Any) -> None:
+        """Deliver what is there, without waiting."""
+        deliver = self._deliver_callback()
+        try:
+            while True:
+                self.cycle.get(deliver, timeout=0)
+        except Empty:
+            return
+
+    @property
+    def default_connection_params(self) -> dict[str, Any]:
+        """Connection parameters to use where none are given."""
+        return {"port": self.default_port, "hostname": "localhost"}
+
+
+class QueueCallback:
+    """Hands an envelope to one of the channels that consume from a queue."""
+
+    __slots__ = ("_channels", "_queue")
+
+    def __init__(self, queue: str) -> None:
+        self._queue = queue
+        self._channels: tuple[Any, ...] = ()
+
+    def __call__(self, envelope: Any) -> None:
+        channels = self._channels
+        willing = [channel for channel in channels if channel.qos.can_consume()]
+        chosen = (willing or channels)[0]
+        if len(channels) > 1:
+            rest = (channel for channel in channels if channel is not chosen)
+            self._channels = (*rest, chosen)
+        chosen._deliver_envelope(envelope, self._queue)
+
+    def add(self, channel: Any) -> None:
+        """Add a channel, unless it is there."""
+        if channel not in self._channels:
+            self._channels = (*self._channels, channel)
+
+    def discard(self, channel: Any) -> bool:
+        """Remove a channel; return whether none is left."""
+        self._channels = tuple(c for c in self._channels if c is not channel)
+        return not self._channels
