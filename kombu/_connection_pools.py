@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kombu._connection import Connection
 from kombu.exceptions import ChannelLimitExceeded, ConnectionLimitExceeded
 from kombu.resource import Resource
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ("ChannelPool", "ConnectionPool", "PooledConnection")
 
@@ -106,8 +103,7 @@ class ChannelPool(Resource):
         """Open a channel."""
         return self.connection.channel()
 
-    def prepare(self, resource: Any) -> Any:
-        """Return *resource*, or an open channel in its place."""
-        make: Callable[[], Any] = self.connection.channel
-        is_open = getattr(resource, "connection", None) is not None
-        return resource if is_open else make()
+    def prepare(self, channel: Any) -> Any:
+        """Return *channel*, or an open one in its place."""
+        is_open = getattr(channel, "connection", None) is not None
+        return channel if is_open else self.new()

@@ -75,9 +75,7 @@ class Consumer:
             queue.name: queue for queue in maybe_list(queues) or ()
         }
         self.no_ack = self.no_ack if no_ack is None else no_ack
-        self.callbacks = (
-            list(self.callbacks or []) if callbacks is None else callbacks
-        )
+        self.callbacks = list(self.callbacks or []) if callbacks is None else callbacks
         self.on_message = on_message or self.on_message
         self.tag_prefix = tag_prefix
         self._active_tags: dict[str, str] = {}
@@ -98,7 +96,7 @@ class Consumer:
         return self
 
     def __exit__(
-        self, exc_type: type[BaseException] | None, exc: Any, traceback: Any
+        self, exc_type: type[BaseException] | None, exc_val: Any, exc_tb: Any
     ) -> None:
         if self.channel is None or self.channel.connection is None:
             return

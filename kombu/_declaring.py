@@ -27,9 +27,16 @@ def maybe_declare(
         Whether it was declared now.
 
     Raises:
-        NotBoundError: There is no channel.
+        UnboundEntityError: There is no channel.
     """
-    channel = entity.channel if channel is None else channel
+    if channel is None:
+        if not entity.is_bound:
+            from kombu.exceptions import UnboundEntityError
+
+            raise UnboundEntityError(
+                f"Cannot bind channel None to entity {entity}: pass channel="
+            )
+        channel = entity.channel
     if not retry:
         return _declare(entity, channel)
     entity = entity.maybe_bind(channel)

@@ -128,6 +128,18 @@ class Exchange(MaybeChannelBound):
             self.delivery_mode,
         )
 
+    def declaration_key(self) -> tuple[Any, ...]:
+        """Return what two declarations share that would do the same."""
+        arguments = self.arguments
+        return (
+            "E",
+            self.name,
+            self.type,
+            self.durable,
+            self.auto_delete,
+            repr(arguments) if arguments else None,
+        )
+
     def __repr__(self) -> str:
         return self._repr_entity(str(self))
 
@@ -186,6 +198,7 @@ class Exchange(MaybeChannelBound):
             arguments: Arguments of the binding.
             nowait: Do not wait for the answer.
             channel: Channel to use instead of the one bound to.
+            **kwargs: Accepted, without effect.
         """
         return (channel or self.channel).exchange_bind(
             destination=self.name,

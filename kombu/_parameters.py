@@ -82,5 +82,3 @@ def _as_number(name: str, text: str) -> float:
         return float(text)
     except ValueError:
         raise InvalidURL(f"URL parameter {name!r} must be a number") from None
-
-

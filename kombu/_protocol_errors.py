@@ -16,7 +16,7 @@ from amqp.exceptions import (
     ResourceError,
 )
 
-from kombu.exceptions import KombuError
+from kombu.exceptions import KombuError, NotBoundError
 
 __all__ = (
     "AMQPError",
@@ -29,6 +29,7 @@ __all__ = (
     "RecoverableConnectionError",
     "ResourceError",
     "ResourceLocked",
+    "UnboundEntityError",
 )
 
 
@@ -46,3 +47,9 @@ class PreconditionFailed(KombuError, _amqp.PreconditionFailed):  # type: ignore[
 
 class ResourceLocked(KombuError, _amqp.ResourceLocked):  # type: ignore[misc]
     """A queue is exclusive to another connection (405)."""
+
+
+class UnboundEntityError(NotBoundError, ChannelError):  # type: ignore[misc]
+    """An entity without a channel was to be declared."""
+
+    __str__ = Exception.__str__

@@ -70,7 +70,7 @@ class Queue(MaybeChannelBound):
     binding_arguments: dict[str, Any] | None
     consumer_arguments: dict[str, Any] | None
 
-    attrs = (
+    attrs: tuple[tuple[str, Any], ...] = (
         ("name", None),
         ("exchange", None),
         ("routing_key", None),
@@ -139,6 +139,19 @@ class Queue(MaybeChannelBound):
             self.durable,
             self.exclusive,
             self.auto_delete,
+        )
+
+    def declaration_key(self) -> tuple[Any, ...]:
+        """Return what two declarations share that would do the same."""
+        exchange, bindings = self.exchange, self.bindings
+        return (
+            "Q",
+            self.name,
+            self.routing_key,
+            None if exchange is None else exchange.declaration_key(),
+            tuple(sorted(map(_binding_text, bindings))) if bindings else None,
+            repr(self.binding_arguments) if self.binding_arguments else None,
+            repr(self.queue_arguments) if self.queue_arguments else None,
         )
 
     def __repr__(self) -> str:
@@ -428,6 +441,10 @@ _PLAIN_OPTIONS = (
     "binding_arguments",
     "consumer_arguments",
 )
+
+
+def _binding_text(item: binding) -> str:
+    return f"{item} {item.arguments}"
 
 
 def _first(options: dict[str, Any], *names: str) -> Any:

@@ -17,7 +17,7 @@ from kombu.utils.functional import fxrange
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from kombu._connection import Connection
+    from kombu._lifecycle import Lifecycle
 
 __all__ = ("Ensured",)
 
@@ -34,7 +34,7 @@ class Ensured:
 
     def __init__(
         self,
-        connection: Connection,
+        connection: Lifecycle,
         obj: Any,
         fun: Callable[..., Any],
         errback: Callable[[BaseException, float], Any] | None,
@@ -136,7 +136,7 @@ class Revival:
 
     __slots__ = ("_connection", "channel")
 
-    def __init__(self, connection: Connection, channel: Any) -> None:
+    def __init__(self, connection: Lifecycle, channel: Any) -> None:
         self._connection = connection
         self.channel = channel
 
@@ -165,7 +165,7 @@ def is_final(error: BaseException) -> bool:
 
 
 def failover_intervals(
-    connection: Connection,
+    connection: Lifecycle,
     errback: Callable[[BaseException, float], Any] | None,
 ) -> Callable[[BaseException, Iterator[float], int], float]:
     """Return what to do after a failed connect, for the retry engine.
@@ -174,9 +174,7 @@ def failover_intervals(
     pause.
     """
 
-    def on_error(
-        exc: BaseException, intervals: Iterator[float], retries: int
-    ) -> float:
+    def on_error(exc: BaseException, intervals: Iterator[float], retries: int) -> float:
         is_round = connection.completes_cycle(retries)
         pause = next(intervals) if is_round else 0.0
         if errback is not None:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         RecoverableConnectionError,
         ResourceError,
         ResourceLocked,
+        UnboundEntityError,
     )
 
 __all__ = (
@@ -56,6 +57,7 @@ __all__ = (
     "SerializerNotInstalled",
     "TimeoutError",
     "TransportNotFound",
+    "UnboundEntityError",
     "UnroutableError",
     "VersionMismatch",
     "reraise",
@@ -73,6 +75,7 @@ _PROTOCOL_ERRORS = frozenset(
         "RecoverableConnectionError",
         "ResourceError",
         "ResourceLocked",
+        "UnboundEntityError",
     }
 )
 

@@ -12,7 +12,7 @@ from kombu.utils.functional import dictfilter
 
 if TYPE_CHECKING:
     import logging
-    from collections.abc import Callable, Container, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
 __all__ = ("Message",)
 
@@ -70,7 +70,7 @@ class Message:
         properties: dict[str, Any] | None = None,
         headers: dict[str, Any] | None = None,
         postencode: str | None = None,
-        accept: Container[str] | None = None,
+        accept: Collection[str] | None = None,
         channel: Any = None,
         **kwargs: Any,
     ) -> None:

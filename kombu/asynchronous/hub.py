@@ -128,6 +128,8 @@ class Hub(Descriptors):
         self._ready = ReadyQueue()
         self._running = False
         self._loop: Generator[None, None, None] | None = None
+        #: What :func:`kombu.asynchronous.http.get_client` made for this hub.
+        self._current_http_client: Any = None
 
     def __repr__(self) -> str:
         return f"<Hub@{id(self):#02x}: R:{len(self.readers)} W:{len(self.writers)}>"

@@ -9,6 +9,7 @@ A *transport* makes connections to one kind of broker, and channels on them.
 from __future__ import annotations
 
 import errno
+import socket
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kombu.exceptions import KombuError
@@ -160,7 +161,7 @@ class Transport:
     #: Options of its own, from which known names and documents are derived.
     options: tuple[Option, ...] = ()
 
-    _reader: Any = None
+    __reader: Any = None
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
         self.client = client
@@ -186,11 +187,13 @@ class Transport:
         """Close a channel."""
         not_supported(self, "close_channel")
 
-    def drain_events(self, connection: Any, **kwargs: Any) -> Any:
+    def drain_events(
+        self, connection: Any, timeout: float | None = None, **kwargs: Any
+    ) -> Any:
         """Wait for events, and deliver what comes.
 
         Raises:
-            socket.timeout: Nothing came within ``timeout`` seconds.
+            socket.timeout: Nothing came within *timeout* seconds.
         """
         not_supported(self, "drain_events")
 
@@ -239,9 +242,7 @@ class Transport:
         """Connection parameters to use where none are given."""
         return {}
 
-    def as_uri(
-        self, uri: str, include_password: bool = False, mask: str = "**"
-    ) -> str:
+    def as_uri(self, uri: str, include_password: bool = False, mask: str = "**") -> str:
         """Return *uri* for display (for transports that parse it themselves).
 
         Arguments:
@@ -261,15 +262,15 @@ class Transport:
 
     def on_readable(self, connection: Any, loop: Any) -> None:
         """Deliver what has arrived, all of it, without waiting."""
-        reader = self._reader
+        reader = self.__reader
         if reader is None:
-            reader = self._reader = self._make_reader(connection)
+            reader = self.__reader = self._make_reader(connection)
         reader(loop)
 
     def _make_reader(
         self,
         connection: Any,
-        timeout: type[BaseException] = TimeoutError,
+        timeout: type[BaseException] = socket.timeout,
         error: type[OSError] = OSError,
         _unavail: tuple[int, ...] = (errno.EAGAIN, errno.EINTR),
     ) -> Any:
@@ -277,7 +278,7 @@ class Transport:
 
         def _read(loop: Any) -> None:
             if not connection.connected:
-                raise _connection_lost()
+                _raise_connection_lost()
             try:
                 drain_events(timeout=0)
             except timeout:
@@ -292,9 +293,7 @@ class Transport:
         return _read
 
 
-def _connection_lost() -> BaseException:
+def _raise_connection_lost() -> NoReturn:
     from kombu.exceptions import RecoverableConnectionError
 
-    return RecoverableConnectionError("Socket was disconnected")
-
-
+    raise RecoverableConnectionError("Socket was disconnected")

@@ -171,6 +171,9 @@ class Channel(virtual.Channel):
     def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:
         self.broker.queues.pop(queue, None)
 
+    def after_reply_message_received(self, queue: str) -> None:
+        """Leave the reply queue *queue* to be used again."""
+
     def _delete_queue(self, queue: str, **kwargs: Any) -> None:
         record = self.state.queues.get(queue)
         super()._delete_queue(queue, **kwargs)

@@ -10,7 +10,6 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from kombu.utils import waiting
-from kombu.utils._ranges import fxrange
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -65,9 +64,7 @@ def retry_over_time(
     """
     args = args or ()
     kwargs = kwargs or {}
-    intervals: Iterator[float] = fxrange(
-        interval_start, interval_max + interval_start, interval_step, repeatlast=True
-    )
+    intervals = _pauses(interval_start, interval_step, interval_max)
     deadline = waiting.monotonic() + timeout if timeout else None
     for retries in count():
         try:
@@ -83,6 +80,16 @@ def retry_over_time(
             pause = next(intervals) if pause is None else float(pause)
         _wait(min(pause, interval_max), callback, deadline)
     raise AssertionError("count() never ends")  # pragma: no cover
+
+
+def _pauses(start: float, step: float, maximum: float) -> Iterator[float]:
+    """Iterate over pauses that grow up to *maximum*, in seconds."""
+    pause = start
+    while pause < maximum and step > 0:
+        yield pause
+        pause += step
+    while True:
+        yield min(pause, maximum)
 
 
 def _wait(

@@ -35,9 +35,9 @@ PRINTED = {
     ],
     "connection_pools": ["200 different lines of 200"],
     "failover": [
-        "broker is away (ConnectionRefusedError), next try in 0 s",
-        "connected through memory",
-        "{'through': 'the second address'}",
+        "broker is away: nobody listens; next try in 0 s",
+        "connected to backup",
+        "{'through': 'backup'}",
     ],
     "event_loop": ["tick 1", "tick 2", "tick 3"],
 }

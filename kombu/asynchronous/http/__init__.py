@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kombu.asynchronous.http.base import BaseClient, Headers, Request, Response
+from kombu.asynchronous.http.base import (
+    BaseClient,
+    Headers,
+    Request,
+    Response,
+    require_hub,
+)
 
 if TYPE_CHECKING:
     from kombu.asynchronous.hub import Hub
@@ -21,7 +27,7 @@ def Client(hub: Hub | None = None, **kwargs: Any) -> BaseClient:
 
     Raises:
         DriverNotInstalled: urllib3 is not installed.
-        OperationalError: There is no event loop.
+        KombuError: There is no event loop.
     """
     from kombu.asynchronous.http.threaded import ThreadedClient
 
@@ -37,10 +43,8 @@ def get_client(hub: Hub | None = None, **kwargs: Any) -> BaseClient:
         hub: The event loop, by default the one that was set.
         kwargs: Arguments for the client, if it is made.
     """
-    from kombu.asynchronous.http._client import require_hub
-
     hub = require_hub(hub)
-    client = hub._current_http_client
-    if client is None or getattr(client, "is_closed", False):
+    client: BaseClient | None = hub._current_http_client
+    if client is None or client.is_closed:
         client = hub._current_http_client = Client(hub, **kwargs)
     return client

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+from kombu.asynchronous.hub import Hub, get_event_loop
 from kombu.exceptions import HttpError, KombuError
 from kombu.utils.compat import coro
 from kombu.utils.encoding import bytes_to_str
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
     from io import BytesIO
     from types import TracebackType
-
-    from kombu.asynchronous.hub import Hub
+    from typing import TypeAlias
 
 __all__ = ("BaseClient", "Headers", "InvalidRequest", "Request", "Response")
 
@@ -66,14 +66,19 @@ def header_parser(
     """
     while True:
         line, headers = yield
-        _parse_header(bytes_to_str(line), headers, keyt)
+        parse_header(bytes_to_str(line), headers, keyt)
 
 
-def _parse_header(line: str, headers: Headers, keyt: Callable[[str], str]) -> None:
+def parse_header(
+    line: str, headers: Headers, keyt: Callable[[str], str] = normalize_header
+) -> None:
+    """Put what *line* says into *headers*; see :func:`header_parser`."""
     text = line.strip()
     if not text:
         headers.complete = True
     elif line.startswith("HTTP/"):
+        if headers.complete:  # of a redirection, or a provisional response
+            headers.clear()
         headers.complete = False
         headers._last_name = None
     elif line[0] in " \t":
@@ -84,6 +89,28 @@ def _parse_header(line: str, headers: Headers, keyt: Callable[[str], str]) -> No
         if colon:
             headers._last_name = keyt(name.rstrip())
             headers[headers._last_name] = value.strip()
+
+
+def no_response_error(cause: BaseException) -> HttpError:
+    """Return the error of a request that failed because of *cause*."""
+    error = HttpError(NO_RESPONSE, f"{type(cause).__name__}: {cause}")
+    error.__cause__ = cause
+    return error
+
+
+def require_hub(hub: Hub | None) -> Hub:
+    """Return *hub*, or else the event loop that was set.
+
+    Raises:
+        KombuError: There is none.
+    """
+    hub = hub or get_event_loop()
+    if hub is None:
+        raise KombuError(
+            "an HTTP client needs an event loop: pass hub=..., or set one by "
+            "kombu.asynchronous.set_event_loop()"
+        )
+    return hub
 
 
 def _maybe_promise(callback: Any) -> Any:
@@ -303,6 +330,11 @@ def _reason_of(code: int) -> str:
     return responses.get(code, "Unknown")
 
 
+#: Names for these classes that no client's attributes hide.
+HttpHeaders: TypeAlias = Headers
+HttpRequest: TypeAlias = Request
+
+
 class BaseClient:
     """What performs requests.
 
@@ -317,6 +349,8 @@ class BaseClient:
 
     def __init__(self, hub: Hub, **kwargs: Any) -> None:
         self.hub = hub
+        #: True once nothing more can be requested.
+        self.is_closed = False
         self._header_parser = header_parser()
 
     def perform(self, request: Any, **kwargs: Any) -> None:
@@ -331,14 +365,15 @@ class BaseClient:
                 item = self.Request(item, **kwargs)
             self.add_request(item)
 
-    def add_request(self, request: Request) -> Any:
+    def add_request(self, request: HttpRequest) -> Any:
         """Perform *request* as soon as possible; subclasses say how."""
         raise NotImplementedError("must implement add_request")
 
     def close(self) -> None:
-        """Give back what is held; for subclasses."""
+        """Give back what is held, and drop what is under way."""
+        self.is_closed = True
 
-    def on_header(self, headers: Headers, line: str | bytes) -> None:
+    def on_header(self, headers: HttpHeaders, line: str | bytes) -> None:
         """Put a header *line* into *headers*."""
         self._header_parser.send((line, headers))
 
@@ -349,11 +384,10 @@ class BaseClient:
             # arguments.
             self.hub.call_soon(_call, callback, args)
 
-    def _fail(self, request: Request, error: BaseException) -> None:
+    def _fail(self, request: HttpRequest, error: BaseException) -> None:
         """Answer *request*, to which there is no answer."""
         if not isinstance(error, HttpError):
-            cause, error = error, HttpError(NO_RESPONSE, str(error))
-            error.__cause__ = cause
+            error = no_response_error(error)
         self._tell(request.on_ready, self.Response(request, NO_RESPONSE, error=error))
 
     def __enter__(self) -> Any:

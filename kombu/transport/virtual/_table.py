@@ -57,4 +57,4 @@ class BindingTable:
 
 
 def _as_row(row: Any) -> Row:
-    return tuple(row)  # type: ignore[return-value]
+    return tuple(row)

@@ -22,8 +22,6 @@ from kombu.utils.scheduling import FairCycle
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kombu.transport.virtual.exchange import ExchangeType
-
 __all__ = ("ConsumerRecord", "ConsumingChannel")
 
 logger = get_logger(__name__)
@@ -67,7 +65,6 @@ class ConsumingChannel(DeclaringChannel):
     do_restore = True
 
     closed: bool
-    exchange_types: dict[str, ExchangeType]
 
     def __init__(self) -> None:
         self._consumers: set[str] = set()
@@ -186,9 +183,7 @@ class ConsumingChannel(DeclaringChannel):
 
     # -- delivery ------------------------------------------------------------
 
-    def drain_events(
-        self, timeout: float | None = None, callback: Any = None
-    ) -> Any:
+    def drain_events(self, timeout: float | None = None, callback: Any = None) -> Any:
         """Deliver one message, of any queue that is consumed from.
 
         Arguments:

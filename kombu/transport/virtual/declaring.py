@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kombu.exceptions import KombuError
@@ -34,7 +34,7 @@ class NotEquivalentError(KombuError):
     """An exchange was declared before in another way."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def _takes_binding(function: Any) -> bool:
     """Return whether a ``_delete`` hook takes a binding beside the queue."""
     import inspect

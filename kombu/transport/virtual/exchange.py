@@ -28,6 +28,7 @@ __all__ = (
     "TopicExchange",
 )
 
+
 class ExchangeType:
     """Base of exchange types.
 

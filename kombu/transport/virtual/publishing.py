@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kombu.exceptions import UnroutableError
@@ -34,7 +34,7 @@ class UndeliverableWarning(UserWarning):
     """A message matches no queue, and was put into the dead-letter queue."""
 
 
-@lru_cache(maxsize=None)
+@cache
 def takes_options(function: Any) -> bool:
     """Return whether a storage hook declares ``**kwargs``."""
     import inspect
@@ -329,8 +329,9 @@ def uses_routing_table(channel: PublishingChannel) -> bool:
     if channel.supports_fanout:
         hooks.append("_put_fanout")
     return not any(map(channel._overrides, hooks)) and all(
-        kind.deliver in _STANDARD_DELIVERIES and kind.lookup in _STANDARD_LOOKUPS
-        for kind in map(type, channel.exchange_types.values())
+        type(kind).deliver in _STANDARD_DELIVERIES
+        and type(kind).lookup in _STANDARD_LOOKUPS
+        for kind in channel.exchange_types.values()
     )
 
 

@@ -91,14 +91,17 @@ class BrokerState:
         lock: Held while any of these change.
     """
 
+    # Set for each instance; named here for those who look them up.
+    exchanges: dict[str, dict[str, Any]] = None  # type: ignore[assignment]
+    bindings: dict[binding_key_t, Any] = None  # type: ignore[assignment]
+    queue_index: defaultdict[str, set[binding_key_t]] = None  # type: ignore[assignment]
+
     def __init__(self, exchanges: dict[str, dict[str, Any]] | None = None) -> None:
-        self.exchanges: dict[str, dict[str, Any]] = (
-            {} if exchanges is None else exchanges
-        )
-        self.bindings: dict[binding_key_t, Mapping[str, Any] | None] = {}
+        self.exchanges = {} if exchanges is None else exchanges
+        self.bindings = {}
         # A queue may be bound by one key with several sets of arguments.
         self._variants: dict[binding_key_t, list[_Variant]] = {}
-        self.queue_index: defaultdict[str, set[binding_key_t]] = defaultdict(set)
+        self.queue_index = defaultdict(set)
         self.queues: dict[str, QueueRecord] = {}
         self.exchange_bindings: dict[
             tuple[str, str, str], Mapping[str, Any] | None
@@ -265,9 +268,7 @@ class BrokerState:
         record = self.exchanges.get(exchange)
         if record is not None and variant.row in record.get("table", ()):
             record["table"].remove(variant.row)
-        self.routes.unbind(
-            exchange, routing_key, variant.arguments, Destination(queue)
-        )
+        self.routes.unbind(exchange, routing_key, variant.arguments, Destination(queue))
         if variants:
             # Indexes that do not look at arguments have lost the others too.
             for rest in variants:

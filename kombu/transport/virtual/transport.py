@@ -159,12 +159,15 @@ class Transport(base.Transport):
 
     # -- delivery ------------------------------------------------------------
 
-    def drain_events(self, connection: Any, timeout: float | None = None) -> None:
+    def drain_events(
+        self, connection: Any, timeout: float | None = None, **kwargs: Any
+    ) -> None:
         """Deliver one message, waiting for it if need be.
 
         Arguments:
             connection: Has no effect.
             timeout: Seconds to wait; without limit if not given.
+            **kwargs: Have no effect.
 
         Raises:
             socket.timeout: There was none in that time.

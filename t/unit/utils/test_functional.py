@@ -116,8 +116,8 @@ class test_LRUCache:
 
         for key in cache:
             cache[f"new {key}"] = 1
-        for key, _ in cache.items():
-            del cache[key]
+        for key, value in cache.items():
+            assert cache.pop(key) == value
 
         assert len(cache) == 0
 
