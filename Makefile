@@ -2,6 +2,7 @@
 #
 #   PYTHON=python3.12 make test     chooses the interpreter of a new environment
 #   VENV=/somewhere make test       puts the environment elsewhere
+#   WORKERS=4 make test             runs the tests in parallel
 #
 # Every target makes what it needs: a virtual environment in $(VENV), and in it
 # the library (editable) with the requirements of the task. Stamp files in the
@@ -9,7 +10,7 @@
 
 PYTHON ?= python3
 VENV ?= .venv
-WORKERS ?= 2
+WORKERS ?= 0
 PYTHON_VERSIONS ?= 3.10 3.11 3.12 3.13
 
 # An activated environment or a foreign PYTHONPATH must not leak into ours.

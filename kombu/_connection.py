@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
 
 from kombu._lifecycle import Lifecycle
@@ -60,7 +61,10 @@ class Connection(Lifecycle):
         Raises:
             socket.timeout: Nothing came in that time.
         """
-        return self.transport.drain_events(self.connection, **kwargs)
+        connection = self._connection
+        if connection is None or self._closed or self._pid != os.getpid():
+            connection = self.connection
+        return self.transport.drain_events(connection, **kwargs)
 
     def register_with_event_loop(self, loop: Any) -> None:
         """Have *loop* deliver what comes."""

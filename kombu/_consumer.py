@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from kombu._connection import maybe_channel
 from kombu._queue import Queue
 from kombu.exceptions import ContentDisallowed, KombuError
+from kombu.message import Message
 from kombu.serialization import prepare_accept_content
 from kombu.utils.functional import maybe_list
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from kombu.message import Message
 
 __all__ = ("Consumer",)
 
@@ -264,9 +264,10 @@ class Consumer:
     def _receive_callback(self, message: Any) -> Any:
         on_message, decoded = self.on_message, None
         try:
-            to_python = getattr(self.channel, "message_to_python", None)
-            if to_python is not None:
-                message = to_python(message)
+            if not isinstance(message, Message):
+                to_python = getattr(self.channel, "message_to_python", None)
+                if to_python is not None:
+                    message = to_python(message)
             if self.accept is not None:
                 message.accept = self.accept
             if message.errors:

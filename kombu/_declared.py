@@ -33,7 +33,7 @@ class DeclaredEntities:
     def __iter__(self) -> Iterator[Any]:
         return iter(tuple(self._by_key.values()))
 
-    def __contains__(self, entity: object) -> bool:
+    def __contains__(self, entity: Any) -> bool:
         return _key_of(entity) in self._by_key
 
     def add(self, entity: Any) -> None:
@@ -71,5 +71,7 @@ class DeclaredEntities:
 
 
 def _key_of(entity: Any) -> Any:
-    key = getattr(entity, "declaration_key", None)
-    return hash(entity) if key is None else key()
+    try:
+        return entity.declaration_key()
+    except AttributeError:
+        return hash(entity)

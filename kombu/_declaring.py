@@ -56,8 +56,8 @@ def _declare(entity: Any, channel: Any) -> bool:
             from kombu.exceptions import RecoverableConnectionError
 
             raise RecoverableConnectionError("channel disconnected")
-        declared = getattr(transport.client, "declared_entities", None)
-        if declared is not None and entity in declared:
+        declared = transport.client.declared_entities
+        if entity in declared:
             return False
     entity.declare(channel=channel)
     if declared is not None:

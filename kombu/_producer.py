@@ -14,7 +14,7 @@ from kombu.serialization import dumps
 from kombu.utils.functional import ChannelPromise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Container, Iterable
     from contextlib import AbstractContextManager
 
 __all__ = ("Producer",)
@@ -260,47 +260,53 @@ class Producer:
             routing_key = self.routing_key
         if expiration is not None:
             properties["expiration"] = str(int(expiration * 1000))
-        reply_to = properties.get("reply_to")
         headers = {} if headers is None else dict(headers)
         if compression is None:
             compression = self.compression
         body, content_type, content_encoding = self._prepare(
             body, serializer, content_type, content_encoding, compression, headers
         )
-        entities = [] if declare is None else list(declare)
+        entities: list[Any] = [] if declare is None else list(declare)
         if own_exchange.name and self.auto_declare and own_exchange not in entities:
             entities.append(own_exchange)
 
-        def send() -> Any:
-            channel = self.channel
-            for entity in entities:
-                maybe_declare(entity, channel)
-            if reply_to is not None and isinstance(reply_to, Queue):
-                # Its name may have come from the declaration just made.
-                properties["reply_to"] = reply_to.name
-            message = channel.prepare_message(
-                body,
-                priority,
-                content_type,
-                content_encoding,
-                dict(headers),
-                dict(properties),
-            )
-            options = {
-                "exchange": exchange_name,
-                "routing_key": routing_key,
-                "mandatory": mandatory,
-                "immediate": immediate,
-                "timeout": timeout,
-                "confirm_timeout": confirm_timeout,
-            }
-            if self._batches.is_open:
-                return self._batches.publish(channel, message, **options)
-            return channel.basic_publish(message, **options)
-
+        options = {
+            "exchange": exchange_name,
+            "routing_key": routing_key,
+            "mandatory": mandatory,
+            "immediate": immediate,
+            "timeout": timeout,
+            "confirm_timeout": confirm_timeout,
+        }
+        parts = (body, priority, content_type, content_encoding, headers, properties)
         if retry:
-            return self.connection.ensure(self, send, **(retry_policy or {}))()
-        return send()
+            send = self.connection.ensure(self, self._send, **(retry_policy or {}))
+            return send(parts, entities, options)
+        return self._send(parts, entities, options)
+
+    def _send(
+        self,
+        parts: tuple[Any, ...],
+        entities: Iterable[Any],
+        options: dict[str, Any],
+    ) -> Any:
+        """Declare *entities*, and publish a message made of *parts*."""
+        channel = self.channel
+        if entities:
+            declared = _declared_on(channel)
+            for entity in entities:
+                if entity not in declared:
+                    maybe_declare(entity, channel)
+        properties = parts[-1]
+        reply_to = properties.get("reply_to")
+        if reply_to is not None and isinstance(reply_to, Queue):
+            # Its name may have come from the declaration just made.
+            properties = {**properties, "reply_to": reply_to.name}
+        # Copied: what a try that failed has left somewhere is not touched.
+        message = channel.prepare_message(*parts[:-1], dict(properties))
+        if self._batches.is_open:
+            return self._batches.publish(channel, message, **options)
+        return channel.basic_publish(message, **options)
 
     def _prepare(
         self,
@@ -326,3 +332,11 @@ class Producer:
             if headers is not None:
                 headers["compression"] = used
         return body, content_type, content_encoding
+
+
+def _declared_on(channel: Any) -> Container[Any]:
+    """Return what is known to be declared on the connection of *channel*."""
+    try:
+        return channel.connection.client.declared_entities  # type: ignore[no-any-return]
+    except AttributeError:
+        return ()

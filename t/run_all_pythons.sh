@@ -32,7 +32,7 @@ for version in "$@"; do
     fi
     echo "=== Python $version: $python"
     if "${MAKE:-make}" --no-print-directory unit \
-        VENV=".venv-$version" PYTHON="$python" WORKERS="${WORKERS:-2}"; then
+        VENV=".venv-$version" PYTHON="$python" WORKERS="${WORKERS:-0}"; then
         passed="$passed $version"
     else
         failed="$failed $version"

@@ -124,6 +124,7 @@ class Channel(virtual.Channel):
 
     def __init__(self, connection: Any, **kwargs: Any) -> None:
         self.broker: MemoryBroker = connection.broker
+        self._puts_by_hook = type(self)._put is not Channel._put
         super().__init__(connection, **kwargs)
 
     def _new_queue(self, queue: str, **kwargs: Any) -> None:
@@ -144,8 +145,16 @@ class Channel(virtual.Channel):
         found.wake()
 
     def _put_into(self, queues: Iterable[str], message: Any, **options: Any) -> None:
-        for queue in queues:
-            self._put(queue, message)
+        if self._puts_by_hook:
+            for name in queues:
+                self._put(name, message, **options)
+            return
+        known = self.broker.queues
+        for name in queues:
+            queue = known.get(name) or self.broker.queue(name)
+            queue.envelopes.append(message)
+            if queue.waiters:
+                queue.wake()
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
         try:

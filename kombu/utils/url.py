@@ -35,6 +35,7 @@ __all__ = (
 #: spaces (cut off at the ends), and what separates alternative URLs.
 _UNSAFE_IN_PATH = re.compile(r"[%?#;\x00-\x20\x7f]")
 _IPV6_HOST = re.compile(r"(?=.*:.*:)[0-9A-Fa-f:.]+(%.*)?", re.DOTALL)
+_QUERY = re.compile(r"[\w.-]+=[^?#]*$")
 _SCHEME = re.compile(r"[^/?#@]*")
 _SEPARATED_URL = re.compile(r";(?=[^;/?#@]*://)")
 #: Schemes that have the secret in the place of the user name.
@@ -137,7 +138,8 @@ def parse_ssl_cert_reqs(query_value: str) -> Any:
     """
     import ssl
 
-    name = _SSL_CERT_REQS.get(str(query_value).lower())
+    is_text = isinstance(query_value, str)
+    name = _SSL_CERT_REQS.get(query_value.lower()) if is_text else None
     if name is None:
         raise _UnknownCertReqs(
             f"ssl_cert_reqs must be CERT_REQUIRED, CERT_OPTIONAL or CERT_NONE, "
@@ -358,15 +360,25 @@ def sanitize_url(url: str, mask: str = "**") -> str:
 
 def _sanitize(url: str, mask: str) -> str:
     scheme, authority, rest = _split(url)
-    if "@" in rest and "@" not in authority and ":" in authority + rest:
-        return _sanitize_unclear(scheme, authority + rest, mask)
-    if scheme in _SECRET_USER_SCHEMES:
+    if scheme in _SECRET_USER_SCHEMES or _may_end_in(rest, authority):
         return _sanitize_unclear(scheme, authority + rest, mask)
     try:
         parts = url_to_parts(url)
     except InvalidURL:
         return _sanitize_unclear(scheme, authority + rest, mask)
     return as_url(*parts[:-1], sanitize=True, mask=mask)
+
+
+def _may_end_in(rest: str, authority: str) -> bool:
+    """Return whether a password may go on in what comes after the host.
+
+    Then there is an ``@`` in that.  One in the value of a query is harmless,
+    if there is one before the host too.
+    """
+    before_query, _, query = rest.partition("?")
+    if "@" in authority and "@" not in before_query:
+        return "@" in query and not _QUERY.match(query)
+    return "@" in rest and ":" in authority + rest
 
 
 def _sanitize_unclear(scheme: str, text: str, mask: str) -> str:

@@ -52,6 +52,10 @@ class Waiter:
 
     def wake(self) -> None:
         """End the current wait, or else the next one."""
+        # Read without the lock: who resets it looks for work after that, and
+        # finds what we have done before we came here.
+        if self._is_woken:
+            return
         with self._condition:
             self._is_woken = True
             self._condition.notify()

@@ -7,6 +7,7 @@ import runpy
 from collections import Counter
 from contextlib import redirect_stdout
 from io import StringIO
+from types import FunctionType, ModuleType, SimpleNamespace
 
 import pytest
 
@@ -54,14 +55,62 @@ def test_examples_are_found():
 
 
 class test_reference_pages:
-    pages = runpy.run_path(str(ROOT / "docs" / "reference_pages.py"))
+    reference = SimpleNamespace(
+        **runpy.run_path(str(ROOT / "docs" / "reference_pages.py"))
+    )
 
-    def test_every_public_module_has_one(self):
-        names = self.pages["public_modules"](kombu)
+    def page(self, name="kombu.simple", described=(), elsewhere=()):
+        return self.reference.Page(name, list(described), dict(elsewhere))
+
+    def test_every_public_module_is_found(self):
+        names = self.reference.public_modules(kombu)
 
         assert "kombu.connection" in names
         assert "kombu.transport.virtual" in names
         assert not [name for name in names if "._" in name]
+
+    def test_what_a_private_module_defines_is_described_by_its_door(self):
+        (page,) = self.reference.pages(["kombu.entity"])
+
+        assert {"Exchange", "Queue", "binding"} <= set(page.described)
+
+    def test_a_name_offered_twice_is_described_once(self):
+        names = ["kombu.transport.virtual", "kombu.transport.virtual.exchange"]
+        names += ["kombu.utils", "kombu.utils.uuid"]
+        by_name = {page.name: page for page in self.reference.pages(names)}
+
+        assert by_name["kombu.utils"].elsewhere["uuid"] == "kombu.utils.uuid"
+        assert "uuid" in by_name["kombu.utils.uuid"].described
+        assert "Channel" in by_name["kombu.transport.virtual"].described
+
+    def test_what_others_define_is_only_named(self):
+        (page,) = self.reference.pages(["kombu.exceptions"])
+
+        assert page.elsewhere["ChannelError"] == "amqp.exceptions"
+        assert "KombuError" in page.described
+
+    def test_without_all_a_module_offers_what_it_defines(self):
+        module = ModuleType("made.up")
+        function = FunctionType((lambda: None).__code__, {"__name__": "made.up"})
+        module.public, module._private, module.foreign = function, function, len
+
+        assert self.reference.offered(module) == {"public": function}
+
+    def test_rendered(self):
+        page = self.page("kombu.x", ["A", "b"], {"C": "kombu.y"})
+
+        assert self.reference.render(page).splitlines() == [
+            "kombu.x",
+            "=======",
+            "",
+            ".. automodule:: kombu.x",
+            "    :members: A, b",
+            "    :show-inheritance:",
+            "",
+            "Also to be imported from here:",
+            "",
+            "* ``C``, of :mod:`kombu.y`",
+        ]
 
     def test_folder_is_brought_up_to_date(self, tmp_path):
         written_by_hand = tmp_path / "index.rst"
@@ -69,19 +118,18 @@ class test_reference_pages:
         stale = tmp_path / "kombu.gone.rst"
         stale.write_text("stale")
 
-        self.pages["write_pages"](["kombu.simple"], tmp_path)
+        self.reference.write_pages([self.page()], tmp_path)
 
         page = (tmp_path / "kombu.simple.rst").read_text()
-        assert page.startswith("kombu.simple\n============\n")
-        assert ".. automodule:: kombu.simple\n" in page
+        assert page == self.reference.render(self.page())
         assert written_by_hand.exists()
         assert not stale.exists()
 
     def test_what_has_not_changed_is_not_written_again(self, tmp_path):
-        self.pages["write_pages"](["kombu.simple"], tmp_path)
+        self.reference.write_pages([self.page()], tmp_path)
         page = tmp_path / "kombu.simple.rst"
         os.utime(page, (1, 1))
 
-        self.pages["write_pages"](["kombu.simple"], tmp_path)
+        self.reference.write_pages([self.page()], tmp_path)
 
         assert page.stat().st_mtime == 1

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kombu.transport._options import VIRTUAL_OPTIONS
 from kombu.transport.base import StdChannel
-from kombu.transport.virtual.consuming import ConsumingChannel
+from kombu.transport.virtual.consuming import ConsumingChannel, polls_by_hook
 from kombu.transport.virtual.publishing import PublishingChannel, uses_routing_table
 
 if TYPE_CHECKING:
@@ -49,7 +49,10 @@ class Channel(PublishingChannel, ConsumingChannel, StdChannel):
         for name in self.from_transport_options:
             if name in options:
                 setattr(self, name, options[name])
+        self._routes = self.state.routes.route
         self._uses_routing_table = uses_routing_table(self)
+        kind: Any = type(self)
+        self._polls_by_hook = polls_by_hook(kind)
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{len(self._records)} consumers"

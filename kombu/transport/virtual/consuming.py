@@ -9,6 +9,8 @@ consumer it went to.
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from kombu.log import get_logger
@@ -65,6 +67,9 @@ class ConsumingChannel(DeclaringChannel):
     do_restore = True
 
     closed: bool
+
+    #: Whether the transport has a way of its own to look into its store.
+    _polls_by_hook: bool
 
     def __init__(self) -> None:
         self._consumers: set[str] = set()
@@ -196,16 +201,32 @@ class ConsumingChannel(DeclaringChannel):
         """
         if self._lost_consumers:
             self._tell_lost_consumers()
-        if self._consumers and self._can_deliver():
-            return self._poll(
-                self.cycle, callback or self._deliver_envelope, timeout=timeout
-            )
+        if not self._consumers or not self._is_flowing:
+            raise Empty()
+        if callback is None:
+            callback = self._deliver_envelope
+        if not self.qos.can_consume():
+            return self._drain_unlimited(callback)
+        if self._polls_by_hook:
+            return self._poll_by_hook(callback, timeout)
+        queues = self._active_queues
+        if len(queues) == 1:
+            return self._get_and_deliver(queues[0], callback)
+        return self.cycle.get(callback)
+
+    def _drain_unlimited(self, callback: Any) -> Any:
+        """Serve the consumers that do not acknowledge: no limit is theirs."""
+        for queue in tuple(self._active_queues):
+            if any(record.no_ack for record in self._by_queue.get(queue, ())):
+                with suppress(Empty):
+                    return self._get_and_deliver(queue, callback)
         raise Empty()
 
-    def _can_deliver(self) -> bool:
-        return self._is_flowing and (
-            bool(self.qos.can_consume()) or self._has_no_ack_consumers()
-        )
+    def _poll_by_hook(self, callback: Any, timeout: float | None) -> Any:
+        get_many = getattr(self, "_get_many", None)
+        if get_many is not None:
+            return get_many(self._active_queues, timeout=timeout)
+        return self._poll(self.cycle, callback, timeout=timeout)
 
     def flow(self, active: bool = True) -> bool:
         """Suspend, or resume, delivery to the consumers of this channel.
@@ -220,21 +241,11 @@ class ConsumingChannel(DeclaringChannel):
     def _has_no_ack_consumers(self) -> bool:
         return any(record.no_ack for record in self._records.values())
 
-    def _get_and_deliver(self, queue: str, callback: Any) -> None:
-        # Over the limit, only consumers that do not acknowledge are served.
-        if not self.qos.can_consume() and not any(
-            record.no_ack for record in self._by_queue.get(queue, ())
-        ):
-            raise Empty()
-        callback(self._get(queue), queue)
-
     def _next_consumer(self, queue: str) -> ConsumerRecord | None:
         """Return the consumer of *queue* whose turn it is."""
         records = self._by_queue.get(queue)
         if not records:
             return None
-        if len(records) == 1:
-            return records[0]
         can_consume = self.qos.can_consume()
         for place, record in enumerate(records):
             if record.no_ack or can_consume:
@@ -249,7 +260,11 @@ class ConsumingChannel(DeclaringChannel):
 
     def _deliver_envelope(self, envelope: Any, queue: str) -> None:
         """Hand *envelope*, taken from *queue*, to the consumer whose turn it is."""
-        consumer = self._next_consumer(queue)
+        records = self._by_queue.get(queue)
+        if records is not None and len(records) == 1:
+            consumer: ConsumerRecord | None = records[0]
+        else:
+            consumer = self._next_consumer(queue)
         if consumer is None:
             # Cancelled while the envelope was on its way.
             logger.debug("No consumer left for %r: putting a message back", queue)
@@ -296,9 +311,10 @@ class ConsumingChannel(DeclaringChannel):
     @property
     def qos(self) -> Any:
         """What is delivered and not settled, and the prefetch limit."""
-        if self._qos is None:
-            self._qos = self.QoS(self)
-        return self._qos
+        qos = self._qos
+        if qos is None:
+            qos = self._qos = self.QoS(self)
+        return qos
 
     def basic_qos(
         self,
@@ -378,6 +394,16 @@ class ConsumingChannel(DeclaringChannel):
 
     def _reset_cycle(self) -> None:
         self._cycle = FairCycle(self._get_and_deliver, self._active_queues, Empty)
+
+
+@cache
+def polls_by_hook(kind: type[ConsumingChannel]) -> bool:
+    """Return whether channels of *kind* look into their store by a hook."""
+    return (
+        hasattr(kind, "_get_many")
+        or kind._poll is not ConsumingChannel._poll
+        or kind.cycle is not ConsumingChannel.cycle
+    )
 
 
 def _as_redelivered(envelope: Any, message: Any) -> Any:

@@ -63,7 +63,7 @@ class LoopConsumer:
         deliver = transport._deliver_callback()
         try:
             for _ in range(PORTION):
-                transport.cycle.get(deliver, timeout=0)
+                transport._drain_any(deliver, timeout=0)
         except Empty:
             return
         except BaseException:

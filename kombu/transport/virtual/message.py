@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kombu.exceptions import DecodeError
 from kombu.message import Message as BaseMessage
 from kombu.utils.identity import unique_id
 
@@ -32,52 +33,46 @@ class Message(BaseMessage):
     __slots__ = ("envelope", "source_queue")
 
     def __init__(self, payload: Any, channel: Any = None, **kwargs: Any) -> None:
+        # Made for each message: every attribute is set here, and once.
         self.envelope = payload
-        self.source_queue: str | None = kwargs.pop("source_queue", None)
+        self.source_queue: str | None = None
+        self.channel = channel
+        self.accept = kwargs.get("accept") if kwargs else None
+        self._decoded_cache = None
+        self._state = "RECEIVED"
         try:
             properties = payload["properties"]
-            delivery_info = properties.get("delivery_info") or {}
-            tag = properties.get("delivery_tag") or unique_id()
-            headers = payload.get("headers")
-            body = payload.get("body")
-            content_type = payload.get("content-type")
-            content_encoding = payload.get("content-encoding")
+            # Queues share the envelope: what a consumer changes must not show
+            # in the copies of others, nor when it is put back.
+            self.properties = dict(properties)
+            self.delivery_info = dict(properties.get("delivery_info") or ())
+            self.headers = headers = dict(payload.get("headers") or ())
+            self.delivery_tag = properties.get("delivery_tag") or unique_id()
+            self.content_type = payload.get("content-type")
+            self.content_encoding = payload.get("content-encoding")
+            self.body = body = payload.get("body")
             encoding = properties.get("body_encoding")
-        except (TypeError, KeyError, AttributeError, LookupError):
-            self._init_malformed(payload, channel, kwargs)
+            is_redelivered = "redelivered" in payload
+        except (TypeError, ValueError, AttributeError, LookupError):
+            self._init_malformed(payload)
             return
-        if payload.get("redelivered") and not delivery_info.get("redelivered"):
-            delivery_info = {**delivery_info, "redelivered": True}
-        # Queues share the envelope: what a consumer changes must not show in
-        # the copies of others, nor when it is put back.
-        super().__init__(
-            body=None,
-            delivery_tag=tag,
-            content_type=content_type,
-            content_encoding=content_encoding,
-            delivery_info=dict(delivery_info),
-            properties=dict(properties),
-            headers=None,
-            channel=channel,
-            **kwargs,
-        )
-        self.body = body
-        if headers:
-            self.headers = dict(headers)
+        if is_redelivered and payload["redelivered"]:
+            self.delivery_info["redelivered"] = True
         if encoding or type(body) is not bytes:
             self._unpack(self._decode_body)
-        if headers and "compression" in headers and not self.errors:
+        if "compression" in headers and not self.errors:
             self._unpack(self._decompress)
 
-    def _init_malformed(self, payload: Any, channel: Any, kwargs: Any) -> None:
-        super().__init__(
-            body=payload, delivery_tag=unique_id(), channel=channel, **kwargs
-        )
+    def _init_malformed(self, payload: Any) -> None:
+        self.properties = {}
+        self.delivery_info = {}
+        self.headers = {}
+        self.delivery_tag = unique_id()
+        self.content_type = self.content_encoding = None
+        self.body = payload
         self._unpack(self._complain)
 
     def _complain(self) -> None:
-        from kombu.exceptions import DecodeError
-
         kind = type(self.envelope).__name__
         raise DecodeError(f"not a message envelope: found {kind} in its place")
 

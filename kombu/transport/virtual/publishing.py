@@ -63,6 +63,9 @@ class PublishingChannel(DeclaringChannel):
     #: hooks of the transport, nor exchange types of the application.
     _uses_routing_table: bool
 
+    #: Looks a message up in the routing table.
+    _routes: Callable[[str, str, Mapping[str, Any]], tuple[str, ...]]
+
     def prepare_message(
         self,
         body: Any,
@@ -96,8 +99,7 @@ class PublishingChannel(DeclaringChannel):
         info["exchange"] = exchange
         info["routing_key"] = routing_key
 
-    def _next_delivery_tag(self) -> str:
-        return unique_id()
+    _next_delivery_tag = staticmethod(unique_id)
 
     def encode_body(self, body: Any, encoding: str | None = None) -> tuple[Any, Any]:
         """Return *body* as the codec *encoding* writes it, and its name."""
@@ -172,13 +174,21 @@ class PublishingChannel(DeclaringChannel):
             if mandatory and not self._exists(routing_key):
                 return ()
             return (routing_key,)
-        if not self._uses_routing_table and self._delivers_by_itself(exchange):
-            return None
         headers = message["headers"]
-        queues = self._route(exchange, routing_key, headers)
-        if not queues and self._redeclare(exchange):
+        if self._uses_routing_table:
+            try:
+                queues: Iterable[str] = self._routes(exchange, routing_key, headers)
+            except KeyError:
+                queues = ()
+        elif self._delivers_by_itself(exchange):
+            return None
+        else:
             queues = self._route(exchange, routing_key, headers)
-        return queues
+        if queues:
+            return queues
+        if self._redeclare(exchange):
+            queues = self._route(exchange, routing_key, headers)
+        return queues or self._undelivered(exchange, routing_key)
 
     def _exists(self, queue: str) -> bool:
         return queue in self.state.queues or self._has_queue(queue)
@@ -211,16 +221,16 @@ class PublishingChannel(DeclaringChannel):
         self, exchange: str, routing_key: str, headers: Mapping[str, Any]
     ) -> Iterable[str]:
         """Return the queues that a message reaches."""
-        if not self._uses_routing_table and self._looks_up_by_itself(exchange):
+        try:
+            if not self._looks_up_by_itself(exchange):
+                return self._routes(exchange, routing_key, headers)
             kind = self.typeof(exchange)
             if type(kind) is HeadersExchange:
-                return self._lookup_headers(kind, exchange, routing_key, headers)
-            queues: Iterable[str] = self._lookup(exchange, routing_key)
-        else:
-            queues = self._routes(exchange, routing_key, headers)
-            if not queues:
-                queues = self._undelivered(exchange, routing_key)
-        return queues
+                table = self.get_table(exchange)
+                return kind.lookup(table, exchange, routing_key, None, headers)
+        except KeyError:
+            return ()
+        return self._lookup(exchange, routing_key)
 
     def _looks_up_by_itself(self, exchange: str) -> bool:
         """Return whether bindings are found by hooks, not in the routing table."""
@@ -229,28 +239,6 @@ class PublishingChannel(DeclaringChannel):
             or self._overrides("get_table")
             or type(self.typeof(exchange)).lookup not in _STANDARD_LOOKUPS
         )
-
-    def _routes(
-        self, exchange: str, routing_key: str, headers: Mapping[str, Any]
-    ) -> tuple[str, ...]:
-        try:
-            return self.state.routes.route(exchange, routing_key, headers)
-        except KeyError:
-            return ()
-
-    def _lookup_headers(
-        self,
-        kind: HeadersExchange,
-        exchange: str,
-        routing_key: str,
-        headers: Mapping[str, Any],
-    ) -> Iterable[str]:
-        try:
-            table = self.get_table(exchange)
-        except KeyError:
-            table = ()
-        found = kind.lookup(table, exchange, routing_key, None, headers)
-        return found or self._undelivered(exchange, routing_key)
 
     def _lookup(
         self, exchange: str, routing_key: str, default: str | None = None
@@ -325,7 +313,7 @@ class PublishingChannel(DeclaringChannel):
 
 def uses_routing_table(channel: PublishingChannel) -> bool:
     """Return whether neither *channel* nor its exchange types route by hooks."""
-    hooks = ["_lookup", "get_table", "_route", "_routes"]
+    hooks = ["_lookup", "get_table", "_route"]
     if channel.supports_fanout:
         hooks.append("_put_fanout")
     return not any(map(channel._overrides, hooks)) and all(

@@ -74,6 +74,7 @@ class Transport(base.Transport):
         self._waiter = waiting.Waiter()
         self._loop_consumer: LoopConsumer | None = None
         self.cycle = self.Cycle(self._drain_channel, self.channels, Empty)
+        self._delivers_directly = type(self)._deliver is Transport._deliver
         options = client.transport_options or {}
         if options.get("polling_interval") is not None:
             self.polling_interval = options["polling_interval"]
@@ -172,7 +173,7 @@ class Transport(base.Transport):
         Raises:
             socket.timeout: There was none in that time.
         """
-        get = self.cycle.get
+        get = self._drain_any
         deliver = self._deliver_callback()
         try:
             # Most of the time there is a message, and nothing to wait for.
@@ -189,6 +190,13 @@ class Transport(base.Transport):
                 return
             except Empty:
                 continue
+
+    def _drain_any(self, callback: Any, timeout: float | None) -> Any:
+        """Deliver one message by any of the channels, which take turns."""
+        channels = self.channels
+        if len(channels) == 1:
+            return self._drain_channel(channels[0], callback, timeout=timeout)
+        return self.cycle.get(callback, timeout=timeout)
 
     def _wait(self, remaining: float | None) -> None:
         """Wait until a message may have come, at most *remaining* seconds."""
@@ -210,9 +218,7 @@ class Transport(base.Transport):
 
     def _deliver_callback(self) -> Any:
         """Return what takes envelopes, if not the channel that got them."""
-        if type(self)._deliver is not Transport._deliver:
-            return self._deliver
-        return None
+        return None if self._delivers_directly else self._deliver
 
     def _deliver(self, message: Any, queue: str) -> None:
         """Deliver the envelope *message*, which was taken from *queue*.
@@ -294,7 +300,7 @@ class Transport(base.Transport):
         deliver = self._deliver_callback()
         try:
             while True:
-                self.cycle.get(deliver, timeout=0)
+                self._drain_any(deliver, timeout=0)
         except Empty:
             return
 
