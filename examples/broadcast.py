@@ -54,9 +54,9 @@ def report_load(state: Listener, unit: str = "jobs") -> dict[str, Any]:
     return {"load": state.load, "unit": unit}
 
 
-def show(replies: list[dict[str, Any]]) -> None:
+def show(replies: list[dict[str, Any]] | None) -> None:
     """Print the answers, sorted by node: each is ``{node: answer}``."""
-    for reply in sorted(replies, key=lambda reply: next(iter(reply))):
+    for reply in sorted(replies or [], key=lambda reply: next(iter(reply))):
         for node, answer in reply.items():
             print(f"  {node}: {answer['load']} {answer['unit']}")
 

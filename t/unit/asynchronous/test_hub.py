@@ -56,7 +56,8 @@ class FakePoller:
 
 
 @pytest.fixture
-def hub():
+def hub(monkeypatch):
+    monkeypatch.setattr(hub_module, "MAX_IDLE_INTERVAL", 0.001)
     hub = Hub()
     yield hub
     hub.on_close.clear()
@@ -668,15 +669,14 @@ class test_loop:
         slept = []
         loop = hub.create_loop(sleep=slept.append)
         next(loop)
-        hub.call_later(0, hub.call_later, 0.0, int)
-        assert slept == [0.1]
+        assert slept == [hub_module.MAX_IDLE_INTERVAL]
 
     def test_nothing_registered_in_a_foreign_poller(self, hub, monkeypatch):
         slept = []
         monkeypatch.setattr(waiting, "sleep", slept.append)
         poller = fake(hub)
         next(hub.loop)
-        assert slept == [0.1]
+        assert slept == [hub_module.MAX_IDLE_INTERVAL]
         assert poller.timeouts == []
 
     def test_arguments_that_kombu_took(self, hub):
@@ -694,7 +694,6 @@ class test_loop:
         assert poller.timeouts == [1]
 
     def test_ends_when_the_poller_is_closed(self, hub):
-        hub.add_reader(4, int) if False else None
         fake(hub).events = ValueError("closed")
         hub.add_reader(4, int)
         with pytest.raises(StopIteration):
@@ -872,7 +871,7 @@ class test_generators:
     def test_is_removed_when_it_ends(self, hub):
         fake(hub, (4, WRITE))
         hub.add_reader(4, int)
-        hub.add_writer(4, iter(()) and (number for number in ()))
+        hub.add_writer(4, (number for number in ()))
         next(hub.loop)
         assert hub.writers == {}
         assert 4 in hub.readers
@@ -1068,7 +1067,7 @@ class test_waker:
 
     def test_a_full_buffer_does_not_block(self):
         waker = Waker()
-        for _ in range(100_000):
+        for _ in range(5000):
             waker.wake()
         waker.drain()
         waker.close()
@@ -1103,7 +1102,6 @@ class test_waker:
             status = 1
             try:
                 hub.call_soon(int)  # as if the parent slept
-                old = hub._waker.fd
                 next(hub.loop)
                 done = []
                 hub.call_soon(done.append, 1)
@@ -1111,7 +1109,6 @@ class test_waker:
                 hub.call_soon(int)
                 next(hub.loop)
                 status = 0 if done == [1] and hub._waker_forks else 2
-                status = status if hub._waker.fd != old or old >= 0 else 3
             finally:
                 os._exit(status)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
@@ -1126,7 +1123,7 @@ class test_waker:
         hub.call_soon(int)
         tick(hub)
         assert hub._waker is not old
-        assert old.fd not in (hub._waker.fd,) or old._receiver.fileno() == -1
+        assert old._receiver.fileno() == -1  # closed
 
 
 def test_names_of_kombu():

@@ -37,11 +37,10 @@ def noop(*args, **kwargs):
 
 def due(timer):
     """Return the arguments of all that is due."""
-    found = []
-    for _, entry in timer:
-        if entry is None:
-            return found
+    found, it = [], iter(timer)
+    while (entry := next(it)[1]) is not None:
         found.append(entry.args[0])
+    return found
 
 
 class test_Entry:
