@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 from kombu import exceptions
 from kombu._failover import FAILOVER_STRATEGIES, split_urls, strategy_by_name
@@ -234,6 +233,8 @@ class Address:
                 if include_password
                 else str(maybe_sanitize_url(hostname, mask))
             )
+        from urllib.parse import quote
+
         fields = self.info()
         port, userid, password, virtual_host, transport = getfields(fields)
         if not isinstance(transport, str):

@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 __all__ = ("Batches",)
 
 
+_lock = threading.Lock()
+
+
 class Batches:
     """The batches of a producer, one for each thread that has one open."""
 
-    __slots__ = ("_local",)
+    __slots__ = ("_local", "count")
 
     def __init__(self) -> None:
         self._local = threading.local()
+        #: How many are open, in all threads: a quick look before the right one.
+        self.count = 0
 
     @property
     def is_open(self) -> bool:
@@ -46,12 +51,18 @@ class Batches:
         local.depth = getattr(local, "depth", 0) + 1
         if local.depth == 1:
             local.max_size, local.batch, local.channel = max_size, None, None
+        with _lock:
+            self.count += 1
         try:
             yield
         except BaseException:
             self._leave("discard")
             raise
-        self._leave("flush")
+        else:
+            self._leave("flush")
+        finally:
+            with _lock:
+                self.count -= 1
 
     def _leave(self, action: str) -> None:
         local = self._local

@@ -17,12 +17,16 @@ class DeclaredEntities:
 
     Two declarations are the same if they would do the same: of two queues of
     one name that are bound differently, both have to be declared.
+
+    Attributes:
+        generation: Grows whenever something is forgotten.
     """
 
-    __slots__ = ("_by_key",)
+    __slots__ = ("_by_key", "generation")
 
     def __init__(self) -> None:
         self._by_key: dict[Any, Any] = {}
+        self.generation = 0
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {list(self._by_key.values())}>"
@@ -43,16 +47,29 @@ class DeclaredEntities:
     def discard(self, entity: Any) -> None:
         """Forget *entity*."""
         self._by_key.pop(_key_of(entity), None)
+        self.generation += 1
 
     def clear(self) -> None:
         """Forget all."""
         self._by_key.clear()
+        self.generation += 1
 
     def forget_queue(self, name: str) -> None:
         """Forget the queue *name*, which was deleted."""
         for key, entity in tuple(self._by_key.items()):
             if entity.name == name and hasattr(entity, "queue_declare"):
                 self._by_key.pop(key, None)
+                self.generation += 1
+
+    def forget_exchange(self, name: str) -> None:
+        """Forget the exchange *name*, which was deleted, and queues bound to it."""
+        bound = [queue for queue, _ in self.queues_bound_to(name)]
+        for key, entity in tuple(self._by_key.items()):
+            if entity in bound or (
+                entity.name == name and not hasattr(entity, "queue_declare")
+            ):
+                self._by_key.pop(key, None)
+                self.generation += 1
 
     def queues_bound_to(self, exchange: str) -> list[tuple[Queue, str]]:
         """Return the declared queues that *exchange* routes to, with their keys."""

@@ -195,6 +195,12 @@ class Lifecycle(Address):
         with self._lock:
             if self.connected:
                 return self._connection
+            # Nearly always it works at once, and then nothing need be known
+            # of errors: their classes take long to import.
+            try:
+                return self._connection_factory()
+            except Exception as exc:
+                first_error = exc
             guard: Any = (
                 self._reraise_as_library_errors
                 if reraise_as_library_errors
@@ -202,7 +208,7 @@ class Lifecycle(Address):
             )
             with guard():
                 return retry_over_time(
-                    self._connection_factory,
+                    _raising_first(first_error, self._connection_factory),
                     self.recoverable_connection_errors,
                     (),
                     {},
@@ -359,8 +365,10 @@ class Lifecycle(Address):
 
     def maybe_close_channel(self, channel: Any) -> None:
         """Close *channel*; it does not matter if it is lost."""
-        with suppress(*self.connection_errors, *self.channel_errors):
+        try:
             channel.close()
+        except self.connection_errors + self.channel_errors:
+            self._debug("channel was lost before it was closed")
 
     def revive(self, new_channel: Any) -> None:
         """Forget the default channel: the connection was made anew."""
@@ -440,3 +448,15 @@ class Lifecycle(Address):
         call.__name__ = getattr(fun, "__name__", type(fun).__name__)
         call.__doc__ = fun.__doc__
         return self.ensure(revival, call, **ensure_options)
+
+
+def _raising_first(error: Exception, function: Callable[[], Any]) -> Callable[[], Any]:
+    """Return a function that raises *error* once, and then calls *function*."""
+    errors = [error]
+
+    def call() -> Any:
+        if errors:
+            raise errors.pop()
+        return function()
+
+    return call

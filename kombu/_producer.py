@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from kombu._batch import Batches
 from kombu._connection import is_connection
+from kombu._declared import DeclaredEntities
 from kombu._declaring import maybe_declare
 from kombu._exchange import PERSISTENT_DELIVERY_MODE, Exchange, maybe_delivery_mode
 from kombu._queue import Queue
@@ -14,7 +15,7 @@ from kombu.serialization import dumps
 from kombu.utils.functional import ChannelPromise
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Container, Iterable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
 
 __all__ = ("Producer",)
@@ -44,6 +45,9 @@ class Producer:
     on_return: Callable[..., Any] | None = None
 
     __connection__: Any = None
+
+    #: The default exchange as it was declared, and where.
+    _declared_own: tuple[Any, ...] | None = None
 
     def __init__(
         self,
@@ -242,20 +246,17 @@ class Producer:
             UnroutableError: It is mandatory, reaches no queue, and there is no
                 ``on_return``.
         """
-        own_exchange = self.exchange
-        to = own_exchange if exchange is None or exchange == "" else exchange
+        to = self.exchange if exchange is None or exchange == "" else exchange
         if isinstance(to, Exchange):
-            properties["delivery_mode"] = maybe_delivery_mode(
-                delivery_mode or to.delivery_mode
-            )
             exchange_name = to.name
+            delivery_mode = delivery_mode or to.delivery_mode
         else:
-            properties["delivery_mode"] = (
-                maybe_delivery_mode(delivery_mode)
-                if delivery_mode
-                else PERSISTENT_DELIVERY_MODE
-            )
             exchange_name = to
+        properties["delivery_mode"] = (
+            maybe_delivery_mode(delivery_mode)
+            if delivery_mode
+            else PERSISTENT_DELIVERY_MODE
+        )
         if routing_key is None:
             routing_key = self.routing_key
         if expiration is not None:
@@ -266,10 +267,7 @@ class Producer:
         body, content_type, content_encoding = self._prepare(
             body, serializer, content_type, content_encoding, compression, headers
         )
-        entities: list[Any] = [] if declare is None else list(declare)
-        if own_exchange.name and self.auto_declare and own_exchange not in entities:
-            entities.append(own_exchange)
-
+        parts = (body, priority, content_type, content_encoding, headers, properties)
         options = {
             "exchange": exchange_name,
             "routing_key": routing_key,
@@ -278,35 +276,56 @@ class Producer:
             "timeout": timeout,
             "confirm_timeout": confirm_timeout,
         }
-        parts = (body, priority, content_type, content_encoding, headers, properties)
         if retry:
             send = self.connection.ensure(self, self._send, **(retry_policy or {}))
-            return send(parts, entities, options)
-        return self._send(parts, entities, options)
+            return send(parts, tuple(declare or ()), options)
+        return self._send(parts, declare, options)
 
     def _send(
         self,
         parts: tuple[Any, ...],
-        entities: Iterable[Any],
+        declare: Iterable[Any] | None,
         options: dict[str, Any],
     ) -> Any:
-        """Declare *entities*, and publish a message made of *parts*."""
+        """Declare what is to be, and publish a message made of *parts*."""
         channel = self.channel
-        if entities:
-            declared = _declared_on(channel)
-            for entity in entities:
-                if entity not in declared:
-                    maybe_declare(entity, channel)
-        properties = parts[-1]
-        reply_to = properties.get("reply_to")
-        if reply_to is not None and isinstance(reply_to, Queue):
-            # Its name may have come from the declaration just made.
-            properties = {**properties, "reply_to": reply_to.name}
+        if declare:
+            self._declare_all(declare, channel)
+        if self.auto_declare:
+            self._declare_own(channel)
+        body, priority, content_type, content_encoding, headers, properties = parts
         # Copied: what a try that failed has left somewhere is not touched.
-        message = channel.prepare_message(*parts[:-1], dict(properties))
-        if self._batches.is_open:
+        properties = dict(properties)
+        if "reply_to" in properties:
+            reply_to = properties["reply_to"]
+            if isinstance(reply_to, Queue):
+                # Its name may have come from the declaration just made.
+                properties["reply_to"] = reply_to.name
+        message = channel.prepare_message(
+            body, priority, content_type, content_encoding, headers, properties
+        )
+        if self._batches.count and self._batches.is_open:
             return self._batches.publish(channel, message, **options)
         return channel.basic_publish(message, **options)
+
+    def _declare_all(self, entities: Iterable[Any], channel: Any) -> None:
+        """Declare *entities*, unless the connection has."""
+        declared = _declared_on(channel)
+        for entity in entities:
+            if entity not in declared:
+                maybe_declare(entity, channel)
+
+    def _declare_own(self, channel: Any) -> None:
+        """Declare the default exchange, unless the connection has."""
+        exchange = self.exchange
+        if not exchange.name:
+            return
+        declared = _declared_on(channel)
+        mark = (exchange, declared, declared.generation)
+        if self._declared_own != mark:
+            maybe_declare(exchange, channel)
+            if exchange.can_cache_declaration:
+                self._declared_own = mark
 
     def _prepare(
         self,
@@ -334,9 +353,10 @@ class Producer:
         return body, content_type, content_encoding
 
 
-def _declared_on(channel: Any) -> Container[Any]:
+def _declared_on(channel: Any) -> DeclaredEntities:
     """Return what is known to be declared on the connection of *channel*."""
     try:
-        return channel.connection.client.declared_entities  # type: ignore[no-any-return]
+        declared = channel.connection.client.declared_entities
     except AttributeError:
-        return ()
+        declared = None
+    return declared if isinstance(declared, DeclaredEntities) else DeclaredEntities()

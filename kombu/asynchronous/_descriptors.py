@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kombu.asynchronous._waker import Waker
 from kombu.log import get_logger
 from kombu.utils.compat import fileno
-from kombu.utils.eventio import ERR, READ, WRITE, fork_count, poll
+from kombu.utils.eventio import ERR, READ, WRITE, forks, poll
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable
@@ -84,14 +84,14 @@ class Descriptors:
     def _install_waker(self, poller: Poller) -> None:
         """Let *poller* watch a waker that belongs to this process."""
         waker = self._waker
-        if waker is not None and self._waker_forks != fork_count():
+        if waker is not None and self._waker_forks != forks.count:
             if self._waker_poller is poller:
                 poller.unregister(waker.fd)
             waker.close()  # our copies; the parent has its own
             waker = None
         if waker is None:
             waker = self._waker = Waker()
-            self._waker_forks = fork_count()
+            self._waker_forks = forks.count
         poller.register(waker.fd, READ)
         self._waker_poller = poller
 
@@ -99,7 +99,7 @@ class Descriptors:
         """End the wait of the loop; for other threads and signal handlers."""
         self._is_sleeping = False  # one wake-up is enough
         waker = self._waker
-        if waker is not None and self._waker_forks == fork_count():
+        if waker is not None and self._waker_forks == forks.count:
             waker.wake()
 
     # -- what is watched

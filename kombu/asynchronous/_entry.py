@@ -34,13 +34,12 @@ class Entry:
 
     __slots__ = (
         "__weakref__",
-        "_last_run",
+        "_kwargs",
         "_number",
         "_timer",
         "args",
         "canceled",
         "fun",
-        "kwargs",
     )
 
     def __init__(
@@ -50,17 +49,17 @@ class Entry:
         kwargs: Mapping[str, Any] | None = None,
     ) -> None:
         self.fun = fun
-        self.args = args or []
-        self.kwargs = kwargs or {}
+        self.args = args or ()
+        self._kwargs = kwargs or None
         self.canceled = False
         self._number = _next_number()
-        #: When a repeated callback was last called, on the monotonic clock.
-        self._last_run: float | None = None
         #: The timer whose heap holds this entry, to be told of cancellation.
         self._timer: Timer | None = None
 
     def __call__(self) -> Any:
-        return self.fun(*self.args, **self.kwargs)
+        if self._kwargs:
+            return self.fun(*self.args, **self._kwargs)
+        return self.fun(*self.args)
 
     def cancel(self) -> None:
         """Make sure that the timer does not call this again."""
@@ -68,6 +67,17 @@ class Entry:
             self.canceled = True
             if self._timer is not None:
                 self._timer._note_cancelled()
+
+    @property
+    def kwargs(self) -> Mapping[str, Any]:
+        """Keyword arguments for the callback."""
+        if self._kwargs is None:  # most entries have none: made when asked for
+            self._kwargs = {}
+        return self._kwargs
+
+    @kwargs.setter
+    def kwargs(self, value: Mapping[str, Any]) -> None:
+        self._kwargs = value
 
     @property
     def cancelled(self) -> bool:

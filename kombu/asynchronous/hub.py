@@ -29,7 +29,7 @@ from kombu.asynchronous._descriptors import Descriptors
 from kombu.asynchronous.timer import Timer
 from kombu.log import get_logger
 from kombu.utils import waiting
-from kombu.utils.eventio import fork_count
+from kombu.utils.eventio import forks
 from kombu.utils.objects import cached_property
 
 if TYPE_CHECKING:
@@ -378,18 +378,20 @@ class Hub(Descriptors):
         poller = self._poller
         if poller is None:
             raise ValueError("the event loop is closed")
-        if self._waker_poller is not poller or self._waker_forks != fork_count():
+        if self._waker_poller is not poller or self._waker_forks != forks.count:
             self._install_waker(poller)
         has_descriptors = self.readers or self.writers
         if not has_descriptors and timeout > MAX_IDLE_INTERVAL:
             timeout = MAX_IDLE_INTERVAL
-        self._changed.clear()
+        if self._changed:
+            self._changed.clear()
+        queue = self.timer._queue
         self._is_sleeping = True
         try:
             # What came before the flag was up did not wake us.
             if self._ready:
                 timeout = 0
-            elif _head_of(self.timer._queue) is not head:
+            elif queue and _head_of(queue) is not head:
                 timeout = self._shorten(timeout)
             if has_descriptors or (self._owns_poller and sleep is None):
                 return poller.poll(timeout)

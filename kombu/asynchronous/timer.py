@@ -8,8 +8,8 @@ clock neither delays nor hurries anything; :func:`to_timestamp` converts from
 calendar time.
 
 The schedule is a heap of ``(eta, priority, number, entry)``.  The number is
-unique and settles ties by age, so that comparing two items never runs Python
-code: pushing is one uninterruptible step, also between threads.  Cancelled
+that of the entry and settles ties by age, so that comparing two items never
+runs Python code: pushing is one uninterruptible step, also between threads.  Cancelled
 entries stay until they reach the top, or until they make up more than half of
 the heap, which is then rebuilt.
 """
@@ -19,7 +19,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta, timezone, tzinfo
 from functools import wraps
 from heapq import heapify, heappop, heappush
-from itertools import count
 from threading import get_ident
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -47,7 +46,6 @@ MIN_CANCELLED_TO_COMPACT = 64
 #: Another name for the class, which :class:`Timer` has an attribute of.
 TimerEntry: TypeAlias = Entry
 
-_next_number = count(1).__next__
 _ONE_SECOND = timedelta(seconds=1)
 _NOTHING_SCHEDULED = (None, None)
 
@@ -178,18 +176,20 @@ class Timer:
         not end the repetition.
         """
         interval = float(secs)
+        due = waiting.monotonic() - 1  # called by hand it may be called at once
 
         @wraps(fun)
         def _reschedules(*args: Any, **kwargs: Any) -> Any:
-            last, now = entry._last_run, waiting.monotonic()
+            nonlocal due
+            now = waiting.monotonic()
             try:
-                if last is None or now >= last + interval:
-                    entry._last_run = now
+                if now >= due:
+                    due = now + interval
                     return fun(*args, **kwargs)
                 return None
             finally:
                 if not entry.canceled:
-                    self.enter_at(entry, (entry._last_run or now) + interval, priority)
+                    self.enter_at(entry, due, priority)
 
         entry = self.Entry(_reschedules, args, kwargs)
         return self.enter_after(interval, entry, priority)
@@ -215,7 +215,11 @@ class Timer:
         """
         if type(eta) is not float:
             eta = _to_seconds(eta, time or waiting.monotonic)
-        return self._enter(eta, priority, entry)
+        entry._timer = self
+        if self._cancelled_count > MIN_CANCELLED_TO_COMPACT:
+            self._compact()
+        heappush(self._queue, (eta, priority, entry._number, entry))
+        return entry
 
     def enter_after(
         self,
@@ -227,13 +231,6 @@ class Timer:
         """Enter *entry* into the schedule, to be called in *secs* seconds."""
         now = waiting.monotonic() if time is None else time()
         return self.enter_at(entry, now + float(secs), priority)
-
-    def _enter(self, eta: float, priority: int, entry: TimerEntry) -> TimerEntry:
-        entry._timer = self
-        if self._cancelled_count > MIN_CANCELLED_TO_COMPACT:
-            self._compact()
-        heappush(self._queue, (eta, priority, _next_number(), entry))
-        return entry
 
     def _note_cancelled(self) -> None:
         self._cancelled_count += 1
@@ -292,6 +289,7 @@ class Timer:
             ``(seconds, None)``: sleep, nothing is due before;
             ``(None, None)``: nothing is scheduled.
         """
+        now = 0.0
         while True:
             if self._cancelled_count > MIN_CANCELLED_TO_COMPACT:
                 self._consumer_thread = get_ident()
@@ -302,7 +300,8 @@ class Timer:
                 continue
             head = queue[0]
             entry = head[-1]
-            if not entry.canceled:
+            if now < head[0] and not entry.canceled:
+                # Time only goes on: what was due by the last look is due.
                 now = nowfun() if nowfun is not None else waiting.monotonic()
                 if now < head[0]:
                     yield min(head[0] - now, self.max_interval), None

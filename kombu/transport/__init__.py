@@ -42,11 +42,11 @@ def supports_librabbitmq() -> bool:
 
 def _installed_transport(name: str) -> Any:
     """Return the class that an installed package offers as *name*, or None."""
-    from kombu.utils.compat import entrypoints
+    from importlib.metadata import entry_points
 
-    for entry_point, _ in entrypoints(ENTRY_POINT_GROUP):
-        if entry_point.name == name:
-            return entry_point.load()
+    # Only the one asked for is loaded: others may be broken.
+    for entry_point in entry_points(group=ENTRY_POINT_GROUP, name=name):
+        return entry_point.load()
     return None
 
 

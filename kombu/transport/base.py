@@ -220,7 +220,7 @@ class Transport:
 
     def get_manager(self, *args: Any, **kwargs: Any) -> Any:
         """Return a client for the broker's management interface."""
-        not_supported(self, "get_manager")
+        return self.Management(self)
 
     @cached_property
     def manager(self) -> Any:

@@ -46,6 +46,11 @@ class MemoryQueue:
         for waiter in self.waiters:
             waiter.wake()
 
+    def was_deleted(self) -> None:
+        """Tell those who wait that there will be none."""
+        for waiter in self.waiters:
+            waiter._queue_was_deleted(self.name)
+
 
 class MemoryBroker:
     """Queues and topology of one broker.
@@ -72,10 +77,16 @@ class MemoryBroker:
         return found
 
     def clear(self) -> None:
-        """Forget all queues, messages and declarations."""
+        """Forget all queues, messages and declarations.
+
+        Who consumes is told, as when a queue is deleted.
+        """
         with self.lock:
+            queues = tuple(self.queues.values())
             self.queues.clear()
             self.state.clear()
+        for queue in queues:
+            queue.was_deleted()
 
 
 class _Brokers:
@@ -124,8 +135,9 @@ class Channel(virtual.Channel):
 
     def __init__(self, connection: Any, **kwargs: Any) -> None:
         self.broker: MemoryBroker = connection.broker
-        self._puts_by_hook = type(self)._put is not Channel._put
         super().__init__(connection, **kwargs)
+        # A subclass may want to see each message, and its options.
+        self._puts_without_options = type(self)._put is Channel._put
 
     def _new_queue(self, queue: str, **kwargs: Any) -> None:
         self.broker.queue(queue)
@@ -140,15 +152,14 @@ class Channel(virtual.Channel):
             found.wake()
 
     def _put_back(self, queue: str, message: Any) -> None:
-        found = self.broker.queue(queue)
-        found.envelopes.appendleft(message)
-        found.wake()
+        found = self.broker.queues.get(queue)
+        # A queue that was deleted takes what came from it along.
+        if found is not None:
+            found.envelopes.appendleft(message)
+            found.wake()
 
-    def _put_into(self, queues: Iterable[str], message: Any, **options: Any) -> None:
-        if self._puts_by_hook:
-            for name in queues:
-                self._put(name, message, **options)
-            return
+    def _put_into(self, queues: Iterable[str], message: Any) -> None:
+        # As _put for each, without the calls.
         known = self.broker.queues
         for name in queues:
             queue = known.get(name) or self.broker.queue(name)
@@ -184,11 +195,10 @@ class Channel(virtual.Channel):
         """Leave the reply queue *queue* to be used again."""
 
     def _delete_queue(self, queue: str, **kwargs: Any) -> None:
-        record = self.state.queues.get(queue)
+        found = self.broker.queues.get(queue)
         super()._delete_queue(queue, **kwargs)
-        if record is not None:
-            for channel in {channel for channel, _ in record.consumers}:
-                channel._queue_was_deleted(queue)
+        if found is not None:
+            found.was_deleted()
 
 
 class Transport(virtual.Transport):
@@ -200,6 +210,7 @@ class Transport(virtual.Transport):
     global_state: Any = _DefaultBroker("state")
 
     polling_interval = None
+    is_woken_by_store = True
     driver_type = "memory"
     driver_name = "memory"
     knows_all_consumers = True
@@ -212,6 +223,9 @@ class Transport(virtual.Transport):
         self.broker = brokers.get("" if host in _DEFAULT_HOSTS else host)
         super().__init__(client, **kwargs)
         self.state = self.broker.state
+        if self.Channel._put is not Channel._put and self.polling_interval is None:
+            # Where a subclass puts messages, nobody may wake us.
+            self.polling_interval = virtual.Transport.polling_interval
 
     def driver_version(self) -> str:
         """Return the version: there is no driver, and so none."""
@@ -222,11 +236,12 @@ class Transport(virtual.Transport):
             found = self.broker.queue(queue)
             if self not in found.waiters:
                 found.waiters = (*found.waiters, self)
-        super()._add_consumer(queue, channel)
+            super()._add_consumer(queue, channel)
 
     def _remove_consumer(self, queue: str, channel: Any) -> None:
-        super()._remove_consumer(queue, channel)
-        found = self.broker.queues.get(queue)
-        if found is not None and queue not in self._callbacks:
-            with self.broker.lock:
+        # Under one lock with the former, or one that comes meanwhile is lost.
+        with self.broker.lock:
+            super()._remove_consumer(queue, channel)
+            found = self.broker.queues.get(queue)
+            if found is not None and queue not in self._callbacks:
                 found.waiters = tuple(w for w in found.waiters if w is not self)

@@ -35,8 +35,10 @@ def register_after_fork(obj: Any, func: Callable[[Any], Any]) -> None:
     """
     key = next(_keys)
 
-    def forget(_: Any) -> None:
-        _callbacks.pop(key, None)
+    # The dictionary is an argument since, when the interpreter ends, objects
+    # may outlive the names of this module.
+    def forget(_: Any, callbacks: dict[int, _Callback] = _callbacks) -> None:
+        callbacks.pop(key, None)
 
     _callbacks[key] = (weakref.ref(obj, forget), func)
 

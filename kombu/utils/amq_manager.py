@@ -42,8 +42,7 @@ def get_manager(
         from kombu.exceptions import DriverNotInstalled
 
         raise DriverNotInstalled(
-            "The management interface needs the package pyrabbit: "
-            "pip install pyrabbit"
+            "The management interface needs the package pyrabbit: pip install pyrabbit"
         ) from exc
     options = client.transport_options.get
     host = hostname or options("manager_hostname") or client.hostname or "localhost"

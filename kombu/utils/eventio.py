@@ -59,24 +59,29 @@ SELECT_BAD_FD = {errno.EBADF}
 if sys.platform == "win32":
     SELECT_BAD_FD.add(errno.WSAENOTSOCK)
 
-_fork_count = 0
 
-
-def _note_fork() -> None:
-    global _fork_count
-    _fork_count += 1
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_note_fork)
-
-
-def fork_count() -> int:
-    """Return how many forks lie between this process and the first import.
+class _Forks:
+    """Counts the forks between this process and the first import.
 
     Cheaper to compare than the process id, which is a system call.
     """
-    return _fork_count
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __repr__(self) -> str:
+        return f"<forks: {self.count}>"
+
+    def note(self) -> None:
+        """Called in each child process."""
+        self.count += 1
+
+
+forks = _Forks()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=forks.note)
 
 
 class Poller(Protocol):
@@ -102,7 +107,7 @@ class _Poller:
 
     def __init__(self) -> None:
         self._masks: dict[int, int] = {}
-        self._forks = _fork_count
+        self._forks = forks.count
         self._open()
 
     def __repr__(self) -> str:
@@ -110,7 +115,7 @@ class _Poller:
 
     def register(self, fd: Any, events: int) -> Any:
         number = fileno(fd)
-        if self._forks != _fork_count:
+        if self._forks != forks.count:
             self._reopen()
         try:
             self._watch(number, events)
@@ -122,7 +127,7 @@ class _Poller:
 
     def unregister(self, fd: Any) -> None:
         number = fileno(fd)
-        if self._forks != _fork_count:
+        if self._forks != forks.count:
             self._reopen()
         is_known = self._masks.pop(number, None) is not None
         try:
@@ -141,7 +146,7 @@ class _Poller:
         self._shut()
 
     def _reopen(self) -> None:
-        self._forks = _fork_count
+        self._forks = forks.count
         self._shut()
         self._open()
         for number, events in list(self._masks.items()):
@@ -191,7 +196,7 @@ class _epoll(_Poller):
         self._epoll.unregister(number)
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        if self._forks != _fork_count:
+        if self._forks != forks.count:
             self._reopen()
         return self._epoll.poll(timeout)
 
@@ -226,7 +231,7 @@ class _kqueue(_Poller):
             self._selector.unregister(number)
 
     def poll(self, timeout: float | None) -> list[tuple[int, int]]:
-        if self._forks != _fork_count:
+        if self._forks != forks.count:
             self._reopen()
         return [
             (key.fd, (READ if events & 1 else 0) | (WRITE if events & 2 else 0))

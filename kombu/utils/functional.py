@@ -6,7 +6,6 @@ in modules of their own.
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterable, Mapping
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -84,9 +83,11 @@ def shufflecycle(it: Sequence[T]) -> Iterator[T]:
     Raises:
         IndexError: If *it* is empty.
     """
+    from random import choice
+
     choices = list(it)
     while True:
-        yield random.choice(choices)
+        yield choice(choices)
 
 
 def reprkwargs(kwargs: Mapping[str, Any], sep: str = ", ", fmt: str = "{0}={1}") -> str:

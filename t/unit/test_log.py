@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import logging
+from contextlib import contextmanager
 from logging.handlers import WatchedFileHandler
 
 import pytest
@@ -191,37 +192,39 @@ class test_Log:
         assert records.messages == ["other - text"]
 
 
-@pytest.fixture
-def root():
-    root = logging.getLogger()
-    before = root.level, list(root.handlers)
-    root.handlers.clear()
-    yield root
+@contextmanager
+def root_of_its_own():
+    """Replace the root logger: pytest has handlers on the real one."""
+    root = logging.RootLogger(logging.WARNING)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(logging, "root", root)
+        yield root
     for handler in root.handlers:
         handler.close()
-    root.setLevel(before[0])
-    root.handlers[:] = before[1]
 
 
 class test_setup_logging:
-    def test_once(self, root):
-        assert setup_logging() is root
-        assert setup_logging("DEBUG") is root
+    def test_once(self):
+        with root_of_its_own() as root:
+            assert setup_logging() is root
+            assert setup_logging("DEBUG") is root
 
         assert root.level == logging.ERROR
         assert [type(handler) for handler in root.handlers] == [logging.StreamHandler]
 
-    def test_open_file(self, root):
+    def test_open_file(self):
         file = io.StringIO()
 
-        setup_logging("INFO", file)
-        logging.getLogger("any").info("text")
+        with root_of_its_own() as root:
+            setup_logging("INFO", file)
+            root.info("text")
 
         assert file.getvalue() == "text\n"
 
-    def test_path(self, root, tmp_path):
-        setup_logging(logging.DEBUG, str(tmp_path / "log"))
-        logging.getLogger("any").debug("text")
+    def test_path(self, tmp_path):
+        with root_of_its_own() as root:
+            setup_logging(logging.DEBUG, str(tmp_path / "log"))
+            root.debug("text")
 
         assert isinstance(root.handlers[0], WatchedFileHandler)
         assert (tmp_path / "log").read_text() == "text\n"

@@ -20,7 +20,7 @@ from kombu.asynchronous.http.base import (
 from kombu.exceptions import DriverNotInstalled, HttpError
 from kombu.log import get_logger
 from kombu.utils.encoding import bytes_to_str, str_to_bytes
-from kombu.utils.eventio import fork_count
+from kombu.utils.eventio import forks
 
 try:
     import pycurl
@@ -86,7 +86,7 @@ class CurlClient(BaseClient):
 
     def _start_afresh(self) -> None:
         """Have no connections yet; also in a child process."""
-        self._forks = fork_count()
+        self._forks = forks.count
         #: Handles in use, with what they are used for.
         self._active: dict[Any, tuple[Request, BytesIO, Headers]] = {}
         self._free_list: list[Any] = []
@@ -109,7 +109,7 @@ class CurlClient(BaseClient):
         if self.is_closed:
             logger.debug("dropping %r: HTTP client is closed", request)
             return request
-        if self._forks != fork_count():
+        if self._forks != forks.count:
             self._pending.clear()
             self._start_afresh()
         self._pending.append(request)
@@ -177,7 +177,7 @@ class CurlClient(BaseClient):
         self._on_event(pycurl.SOCKET_TIMEOUT, 0)
 
     def _on_event(self, fd: int, event: int) -> None:
-        if self.is_closed or self._forks != fork_count():
+        if self.is_closed or self._forks != forks.count:
             return
         self._multi.socket_action(fd, event)
         self._collect()

@@ -33,7 +33,7 @@ from kombu.asynchronous.http.base import (
 )
 from kombu.exceptions import DriverNotInstalled, HttpError
 from kombu.log import get_logger
-from kombu.utils.eventio import fork_count
+from kombu.utils.eventio import forks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -101,7 +101,7 @@ class ThreadedClient(BaseClient):
 
     def _start_afresh(self) -> None:
         """Have no threads and no connections yet; also in a child process."""
-        self._forks = fork_count()
+        self._forks = forks.count
         self._active: set[Transfer] = set()
         self._managers: dict[Any, PoolManager] = {}
         self._jobs: Jobs = SimpleQueue()
@@ -122,7 +122,7 @@ class ThreadedClient(BaseClient):
         if self.is_closed:
             logger.debug("dropping %r: HTTP client is closed", request)
             return request
-        if self._forks != fork_count():
+        if self._forks != forks.count:
             self._pending.clear()
             self._dismissal.detach()
             self._start_afresh()
@@ -144,7 +144,7 @@ class ThreadedClient(BaseClient):
             if transfer.timer is not None:
                 transfer.timer.cancel()
         self._active.clear()
-        if self._forks == fork_count():
+        if self._forks == forks.count:
             self._dismissal()
             for manager in self._managers.values():
                 manager.clear()

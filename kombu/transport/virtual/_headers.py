@@ -30,7 +30,7 @@ class InvalidBinding(KombuError, ValueError):
 def check_arguments(arguments: Mapping[str, Any] | None) -> None:
     """Raise InvalidBinding if ``x-match`` is none of the known modes."""
     mode = (arguments or {}).get("x-match", "all")
-    if mode not in _MODES:
+    if not isinstance(mode, str) or mode not in _MODES:
         raise InvalidBinding(
             f"x-match {mode!r} is unknown: use one of {', '.join(_MODES)}"
         )

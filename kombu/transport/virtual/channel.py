@@ -8,8 +8,16 @@ from typing import TYPE_CHECKING, Any
 
 from kombu.transport._options import VIRTUAL_OPTIONS
 from kombu.transport.base import StdChannel
-from kombu.transport.virtual.consuming import ConsumingChannel, polls_by_hook
-from kombu.transport.virtual.publishing import PublishingChannel, uses_routing_table
+from kombu.transport.virtual.consuming import (
+    ConsumingChannel,
+    polls_by_hook,
+    restores_at_head,
+)
+from kombu.transport.virtual.publishing import (
+    PublishingChannel,
+    takes_options,
+    uses_routing_table,
+)
 
 if TYPE_CHECKING:
     from kombu.transport._options import Option
@@ -50,9 +58,11 @@ class Channel(PublishingChannel, ConsumingChannel, StdChannel):
             if name in options:
                 setattr(self, name, options[name])
         self._routes = self.state.routes.route
-        self._uses_routing_table = uses_routing_table(self)
+        self._puts_without_options = not takes_options(type(self)._put)
+        self._exchange_types_changed()
         kind: Any = type(self)
         self._polls_by_hook = polls_by_hook(kind)
+        self._restores_at_head = restores_at_head(kind)
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{len(self._records)} consumers"
@@ -60,6 +70,9 @@ class Channel(PublishingChannel, ConsumingChannel, StdChannel):
 
     def __enter__(self) -> Channel:
         return self
+
+    def _exchange_types_changed(self) -> None:
+        self._uses_routing_table = uses_routing_table(self)
 
     def _get_free_channel_id(self) -> int:
         return self.connection._take_channel_id()  # type: ignore[no-any-return]

@@ -71,6 +71,9 @@ class ConsumingChannel(DeclaringChannel):
     #: Whether the transport has a way of its own to look into its store.
     _polls_by_hook: bool
 
+    #: Whether what is put back is the next to be delivered.
+    _restores_at_head: bool
+
     def __init__(self) -> None:
         self._consumers: set[str] = set()
         self._tag_to_queue: dict[str, str] = {}
@@ -80,6 +83,8 @@ class ConsumingChannel(DeclaringChannel):
         self._cycle: Any = None
         self._qos: Any = None
         self._is_flowing = True
+        # Place of the queue that was served last beyond the prefetch limit.
+        self._unlimited_turn = -1
         # Consumers whose queue was deleted, to be told when next drained.
         self._lost_consumers: deque[ConsumerRecord] = deque()
 
@@ -211,15 +216,20 @@ class ConsumingChannel(DeclaringChannel):
             return self._poll_by_hook(callback, timeout)
         queues = self._active_queues
         if len(queues) == 1:
-            return self._get_and_deliver(queues[0], callback)
+            queue = queues[0]
+            return callback(self._get(queue), queue)
         return self.cycle.get(callback)
 
     def _drain_unlimited(self, callback: Any) -> Any:
         """Serve the consumers that do not acknowledge: no limit is theirs."""
-        for queue in tuple(self._active_queues):
-            if any(record.no_ack for record in self._by_queue.get(queue, ())):
+        queues = tuple(self._active_queues)
+        last = self._unlimited_turn
+        for step in range(1, len(queues) + 1):
+            place = self._unlimited_turn = (last + step) % len(queues)
+            records = self._by_queue.get(queues[place], ())
+            if any(record.no_ack for record in records):
                 with suppress(Empty):
-                    return self._get_and_deliver(queue, callback)
+                    return self._get_and_deliver(queues[place], callback)
         raise Empty()
 
     def _poll_by_hook(self, callback: Any, timeout: float | None) -> Any:
@@ -279,8 +289,13 @@ class ConsumingChannel(DeclaringChannel):
     def _hold(self, message: Any) -> None:
         qos = self.qos
         tag = message.delivery_tag
-        if tag in qos._delivered:
-            # A copy of a message that reached several queues.
+        try:
+            is_unfit = tag in qos._delivered
+        except TypeError:
+            is_unfit = True
+        if is_unfit:
+            # A copy of a message that reached several queues; or a tag that
+            # is no tag, in an envelope that no peer of ours has made.
             tag = message.delivery_tag = unique_id()
         qos.append(message, tag)
 
@@ -295,7 +310,11 @@ class ConsumingChannel(DeclaringChannel):
 
         Returns:
             The message, or :const:`None` if there is none.
+
+        Raises:
+            ResourceLocked: The queue is exclusive to another connection.
         """
+        self._check_exclusive(queue, "Channel.basic_get")
         try:
             envelope = self._get(queue)
         except Empty:
@@ -370,7 +389,7 @@ class ConsumingChannel(DeclaringChannel):
 
     def _restore(self, message: Any) -> None:
         """Put an unsettled *message* back into the queue that it came from."""
-        envelope = _as_redelivered(message.envelope, message)
+        envelope = _as_redelivered(_envelope_of(message))
         queue = message.source_queue
         if queue is not None:
             self._put_back(queue, envelope)
@@ -403,10 +422,29 @@ def polls_by_hook(kind: type[ConsumingChannel]) -> bool:
         hasattr(kind, "_get_many")
         or kind._poll is not ConsumingChannel._poll
         or kind.cycle is not ConsumingChannel.cycle
+        or kind._get_and_deliver is not ConsumingChannel._get_and_deliver
+        or kind._reset_cycle is not ConsumingChannel._reset_cycle
     )
 
 
-def _as_redelivered(envelope: Any, message: Any) -> Any:
+@cache
+def restores_at_head(kind: type[ConsumingChannel]) -> bool:
+    """Return whether channels of *kind* put messages back at the head of a queue."""
+    return kind._restore_at_beginning is not ConsumingChannel._restore_at_beginning or (
+        kind._put_back is not ConsumingChannel._put_back
+        and kind._restore is ConsumingChannel._restore
+    )
+
+
+def _envelope_of(message: Any) -> Any:
+    """Return the envelope of *message*, whose class may be the transport's own."""
+    try:
+        return message.envelope
+    except AttributeError:
+        return message.serializable()
+
+
+def _as_redelivered(envelope: Any) -> Any:
     """Return *envelope* with the mark that it was delivered before."""
     try:
         properties = envelope["properties"]

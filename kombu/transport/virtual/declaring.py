@@ -50,7 +50,7 @@ class DeclaringChannel(AbstractChannel):
     """The part of a virtual channel that declares."""
 
     #: Class by name of the exchange types that can be declared.
-    exchange_types: Any = STANDARD_EXCHANGE_TYPES
+    exchange_types: Any = dict(STANDARD_EXCHANGE_TYPES)
 
     #: Whether ``_queue_bind`` and ``_put_fanout`` are asked.
     supports_fanout = False
@@ -97,6 +97,7 @@ class DeclaringChannel(AbstractChannel):
             previous = state.exchanges.get(exchange)
             if previous is None:
                 self._check_type(type)
+                self._exchange_types_changed()
                 state.exchange_declare(
                     exchange,
                     {
@@ -127,6 +128,9 @@ class DeclaringChannel(AbstractChannel):
                 "Channel.exchange_declare",
             )
 
+    def _exchange_types_changed(self) -> None:
+        """Is called when an exchange is declared: its type may be a new one."""
+
     def _raise_no_exchange(self, exchange: str) -> None:
         from kombu.exceptions import NotFound
 
@@ -149,9 +153,15 @@ class DeclaringChannel(AbstractChannel):
         state = self.state
         if if_unused and state.is_exchange_used(exchange):
             return
-        for key in [key for key in tuple(state.bindings) if key.exchange == exchange]:
-            self.queue_unbind(key.queue, exchange, key.routing_key)
+        for key, arguments in state.bindings_to(exchange):
+            self._unbind(key.queue, exchange, key.routing_key, arguments)
+        sources = {
+            source for to, source, _ in tuple(state.exchange_bindings) if to == exchange
+        }
         state.exchange_delete(exchange)
+        for source in sources:
+            self._delete_unused_exchange(source)
+        self._forget_declaration("forget_exchange", exchange)
 
     def exchange_bind(
         self,
@@ -183,8 +193,11 @@ class DeclaringChannel(AbstractChannel):
         nowait: bool = False,
         arguments: dict[str, Any] | None = None,
     ) -> None:
-        """Undo :meth:`exchange_bind`."""
-        self.state.exchange_binding_delete(destination, source, routing_key)
+        """Undo :meth:`exchange_bind`; nothing happens if there is no such binding."""
+        if self.state.exchange_binding_delete(
+            destination, source, routing_key, arguments
+        ):
+            self._delete_unused_exchange(source)
 
     def typeof(self, exchange: str, default: str = "direct") -> ExchangeType:
         """Return the exchange type of *exchange*, or *default* if undeclared."""
@@ -294,7 +307,9 @@ class DeclaringChannel(AbstractChannel):
 
         Raises:
             NotFound: The exchange does not exist.
+            ResourceLocked: The queue is exclusive to another connection.
         """
+        self._check_exclusive(queue, "Channel.queue_bind")
         exchange = exchange or "amq.direct"
         state = self.state
         if exchange not in state.exchanges:
@@ -328,14 +343,28 @@ class DeclaringChannel(AbstractChannel):
         arguments: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        """Undo :meth:`queue_bind`; nothing happens if there is no such binding."""
-        exchange = exchange or "amq.direct"
+        """Undo :meth:`queue_bind`; nothing happens if there is no such binding.
+
+        Raises:
+            ResourceLocked: The queue is exclusive to another connection.
+        """
+        self._check_exclusive(queue, "Channel.queue_unbind")
+        self._unbind(queue, exchange or "amq.direct", routing_key, arguments)
+
+    def _unbind(
+        self,
+        queue: str,
+        exchange: str,
+        routing_key: str,
+        arguments: Mapping[str, Any] | None,
+    ) -> None:
         row = self.typeof(exchange).prepare_bind(
             queue, exchange, routing_key, dict(arguments or {})
         )
-        self.state.binding_delete(queue, exchange, routing_key, arguments)
+        was_bound = self.state.binding_delete(queue, exchange, routing_key, arguments)
         self._queue_unbind(exchange, *row)
-        self._delete_unused_exchange(exchange)
+        if was_bound:
+            self._delete_unused_exchange(exchange)
 
     def _delete_unused_exchange(self, exchange: str) -> None:
         record = self.state.exchanges.get(exchange)
@@ -394,17 +423,22 @@ class DeclaringChannel(AbstractChannel):
         state.queues.pop(queue, None)
         for exchange in {binding.exchange for binding in bindings}:
             self._delete_unused_exchange(exchange)
-        self._forget_declaration(queue)
+        self._forget_declaration("forget_queue", queue)
 
-    def _forget_declaration(self, queue: str) -> None:
-        """Have the next ``maybe_declare`` of *queue* declare it again."""
+    def _forget_declaration(self, how: str, name: str) -> None:
+        """Have the next ``maybe_declare`` of *name* declare it again."""
         declared = getattr(self.connection.client, "declared_entities", None)
-        forget = getattr(declared, "forget_queue", None)
+        forget = getattr(declared, how, None)
         if forget is not None:
-            forget(queue)
+            forget(name)
 
     def queue_purge(self, queue: str, **kwargs: Any) -> int:
-        """Remove all messages from *queue*, and return how many there were."""
+        """Remove all messages from *queue*, and return how many there were.
+
+        Raises:
+            ResourceLocked: It is exclusive to another connection.
+        """
+        self._check_exclusive(queue, "Channel.queue_purge")
         return self._purge(queue)
 
     def after_reply_message_received(self, queue: str) -> None:

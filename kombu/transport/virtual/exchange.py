@@ -119,7 +119,7 @@ class TopicExchange(ExchangeType):
     type = "topic"
 
     #: Expression for each sign, as a word by itself.
-    wildcards: ClassVar[dict[str, str]] = {"*": r"[^\.]*", "#": r".*"}
+    wildcards: ClassVar[dict[str, str]] = {"*": r"[^\.]+", "#": r".*?"}
 
     def lookup(
         self,

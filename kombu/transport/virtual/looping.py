@@ -14,6 +14,9 @@ __all__ = ("LoopConsumer",)
 #: Messages delivered before the loop gets its turn again.
 PORTION = 16
 
+#: Seconds between looks into a store that can not wake us, if none are set.
+DEFAULT_INTERVAL = 1.0
+
 
 class LoopConsumer:
     """Delivers the messages of a transport whenever its store may have some.
@@ -36,7 +39,10 @@ class LoopConsumer:
 
     def start(self) -> None:
         """Begin; look into the store now and then if it can not wake us."""
-        interval = self._transport.polling_interval
+        transport = self._transport
+        interval = transport.polling_interval
+        if interval is None and not transport.is_woken_by_store:
+            interval = DEFAULT_INTERVAL
         if interval is not None:
             self._timer = self._loop.call_repeatedly(interval, self.wake)
         self.wake()

@@ -46,7 +46,8 @@ class Message(BaseMessage):
             # in the copies of others, nor when it is put back.
             self.properties = dict(properties)
             self.delivery_info = dict(properties.get("delivery_info") or ())
-            self.headers = headers = dict(payload.get("headers") or ())
+            headers = payload.get("headers")
+            self.headers = headers = dict(headers) if headers else {}
             self.delivery_tag = properties.get("delivery_tag") or unique_id()
             self.content_type = payload.get("content-type")
             self.content_encoding = payload.get("content-encoding")
@@ -58,9 +59,11 @@ class Message(BaseMessage):
             return
         if is_redelivered and payload["redelivered"]:
             self.delivery_info["redelivered"] = True
-        if encoding or type(body) is not bytes:
+        if encoding:
             self._unpack(self._decode_body)
-        if "compression" in headers and not self.errors:
+        elif type(body) is str:
+            self.body = body.encode("utf-8", "surrogatepass")
+        if headers and "compression" in headers and not self.errors:
             self._unpack(self._decompress)
 
     def _init_malformed(self, payload: Any) -> None:

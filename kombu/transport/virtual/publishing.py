@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -63,6 +64,9 @@ class PublishingChannel(DeclaringChannel):
     #: hooks of the transport, nor exchange types of the application.
     _uses_routing_table: bool
 
+    #: Whether the storage hook takes no options.
+    _puts_without_options: bool
+
     #: Looks a message up in the routing table.
     _routes: Callable[[str, str, Mapping[str, Any]], tuple[str, ...]]
 
@@ -90,10 +94,11 @@ class PublishingChannel(DeclaringChannel):
     def _inplace_augment_message(
         self, message: dict[str, Any], exchange: str, routing_key: str
     ) -> None:
-        body, body_encoding = self.encode_body(message["body"], self.body_encoding)
-        message["body"] = body
+        encoding = self.body_encoding
+        if encoding:
+            message["body"], encoding = self.encode_body(message["body"], encoding)
         properties = message["properties"]
-        properties["body_encoding"] = body_encoding
+        properties["body_encoding"] = encoding
         properties["delivery_tag"] = self._next_delivery_tag()
         info = properties["delivery_info"]
         info["exchange"] = exchange
@@ -137,6 +142,9 @@ class PublishingChannel(DeclaringChannel):
         exchange: str,
         routing_key: str,
         mandatory: bool = False,
+        immediate: bool = False,
+        timeout: float | None = None,
+        confirm_timeout: float | None = None,
         **kwargs: Any,
     ) -> None:
         """Publish the envelope *message*.
@@ -147,21 +155,42 @@ class PublishingChannel(DeclaringChannel):
                 into the queue named by *routing_key*.
             routing_key: Routing key.
             mandatory: Return the message if it reaches no queue.
-            **kwargs: Options that the storage hook gets.
+            immediate: Has no effect but in storage hooks that look at it.
+            timeout: As *immediate*.
+            confirm_timeout: As *immediate*.
+            **kwargs: Further options for the storage hook.
 
         Raises:
             UnroutableError: It is mandatory, reaches no queue, and nobody
                 listens for returned messages.
         """
         self._inplace_augment_message(message, exchange, routing_key)
-        queues = self._destinations(message, exchange, routing_key, mandatory)
+        queues: Iterable[str] | None = ()
+        if exchange and self._uses_routing_table:
+            # The usual way: nothing but a look into the table.
+            with suppress(KeyError):
+                queues = self._routes(exchange, routing_key, message["headers"])
+        if not queues:
+            queues = self._destinations(message, exchange, routing_key, mandatory)
+            if queues is not None and not queues:
+                if mandatory:
+                    self._return(message, exchange, routing_key)
+                return
+        if queues is not None and self._puts_without_options:
+            self._put_into(queues, message)
+            return
+        options = {
+            "mandatory": mandatory,
+            "immediate": immediate,
+            "timeout": timeout,
+            "confirm_timeout": confirm_timeout,
+            **kwargs,
+        }
         if queues is None:
-            options = {"mandatory": mandatory, **kwargs}
             self.typeof(exchange).deliver(message, exchange, routing_key, **options)
-        elif queues:
-            self._put_into(queues, message, mandatory=mandatory, **kwargs)
-        elif mandatory:
-            self._return(message, exchange, routing_key)
+        else:
+            for queue in queues:
+                self._put(queue, message, **options)
 
     def _destinations(
         self, message: Any, exchange: str, routing_key: str, mandatory: bool
@@ -175,33 +204,20 @@ class PublishingChannel(DeclaringChannel):
                 return ()
             return (routing_key,)
         headers = message["headers"]
-        if self._uses_routing_table:
-            try:
-                queues: Iterable[str] = self._routes(exchange, routing_key, headers)
-            except KeyError:
-                queues = ()
-        elif self._delivers_by_itself(exchange):
+        if not self._uses_routing_table and self._delivers_by_itself(exchange):
             return None
-        else:
-            queues = self._route(exchange, routing_key, headers)
-        if queues:
-            return queues
-        if self._redeclare(exchange):
+        queues = self._route(exchange, routing_key, headers)
+        if not queues and self._redeclare(exchange):
             queues = self._route(exchange, routing_key, headers)
         return queues or self._undelivered(exchange, routing_key)
 
     def _exists(self, queue: str) -> bool:
         return queue in self.state.queues or self._has_queue(queue)
 
-    def _put_into(self, queues: Iterable[str], message: Any, **options: Any) -> None:
+    def _put_into(self, queues: Iterable[str], message: Any) -> None:
         """Put one message into several queues."""
-        put = self._put
-        if takes_options(type(self)._put):
-            for queue in queues:
-                put(queue, message, **options)
-        else:
-            for queue in queues:
-                put(queue, message)
+        for queue in queues:
+            self._put(queue, message)
 
     # -- routing -------------------------------------------------------------
 
@@ -288,15 +304,26 @@ class PublishingChannel(DeclaringChannel):
             Whether anything was declared.
         """
         declared = getattr(self.connection.client, "declared_entities", None)
-        missing = getattr(declared, "queues_bound_to", _no_queues)(exchange)
-        found = [
-            queue
-            for queue, routing_key in missing
-            if not self.state.has_binding(queue.name, exchange, routing_key)
+        known = getattr(declared, "queues_bound_to", _no_queues)(exchange)
+        if not known:
+            return False
+        bound = self._bound_queues(exchange)
+        missing = [
+            (queue, key) for queue, key in known if (queue.name, key) not in bound
         ]
-        for queue in found:
+        for queue, routing_key in missing:
+            # The store may have lost what the state still has.
+            self.state.binding_delete(queue.name, exchange, routing_key)
+        for queue, _ in missing:
             queue.declare(channel=self)
-        return bool(found)
+        return bool(missing)
+
+    def _bound_queues(self, exchange: str) -> set[tuple[str, str]]:
+        """Return the queues bound to *exchange*, with their routing keys."""
+        try:
+            return {(queue, key) for key, _, queue in self.get_table(exchange)}
+        except KeyError:
+            return set()
 
     def _return(self, message: Any, exchange: str, routing_key: str) -> None:
         """Give *message* back to whom it concerns: it is mandatory."""

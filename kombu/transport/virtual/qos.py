@@ -96,7 +96,7 @@ class QoS:
         message = self._delivered.get(delivery_tag)
         if requeue and message is not None:
             self.channel._restore_at_beginning(message)
-        self.ack(delivery_tag)
+        self._delivered.pop(delivery_tag, None)
 
     def tags_up_to(self, delivery_tag: Any) -> list[Any]:
         """Return what was delivered before *delivery_tag*, and itself."""
@@ -117,13 +117,19 @@ class QoS:
         What can not be put back stays unsettled, and the log says why.
         """
         self._flush()
-        # Each goes to the head of its queue, so the last one goes first.
-        for tag in reversed(tuple(self._delivered)):
+        tags = list(self._delivered)
+        channel = self.channel
+        restore = channel._restore
+        if channel._restores_at_head:
+            # Each goes to the head of its queue, so the last one goes first.
+            restore = channel._restore_at_beginning
+            tags.reverse()
+        for tag in tags:
             message = self._delivered.get(tag)
             if message is None:
                 continue
             try:
-                self.channel._restore_at_beginning(message)
+                restore(message)
             except Exception:
                 logger.exception("Cannot restore message %r", tag)
             else:
@@ -170,4 +176,5 @@ def _restore_at_exit(qos: QoS) -> None:
             alive.restore_unacked_once()
 
     atexit.register(restore)
-    weakref.finalize(qos, atexit.unregister, restore)
+    # Not at exit: finalizers run before what was registered earlier.
+    weakref.finalize(qos, atexit.unregister, restore).atexit = False

@@ -35,6 +35,10 @@ class _Variant(NamedTuple):
     arguments: Mapping[str, Any] | None
     row: Row
 
+    def has(self, arguments: Mapping[str, Any] | None) -> bool:
+        """Return whether it is the one with *arguments*; none are as empty ones."""
+        return (self.arguments or None) == (arguments or None)
+
 
 class QueueRecord:
     """A declared queue.
@@ -103,8 +107,9 @@ class BrokerState:
         self._variants: dict[binding_key_t, list[_Variant]] = {}
         self.queue_index = defaultdict(set)
         self.queues: dict[str, QueueRecord] = {}
+        # Each set of arguments by (destination, source, routing key).
         self.exchange_bindings: dict[
-            tuple[str, str, str], Mapping[str, Any] | None
+            tuple[str, str, str], list[Mapping[str, Any] | None]
         ] = {}
         self.routes = RoutingTable()
         self.lock = threading.RLock()
@@ -160,21 +165,44 @@ class BrokerState:
         """Bind the exchange *destination* to the exchange *source*."""
         with self.lock:
             key = (destination, source, routing_key)
-            if key not in self.exchange_bindings:
-                self.exchange_bindings[key] = arguments
+            variants = self.exchange_bindings.setdefault(key, [])
+            if (arguments or None) not in variants:
+                variants.append(arguments or None)
                 to = Destination(destination, is_exchange=True)
                 self.routes.bind(source, routing_key, arguments, to)
 
     def exchange_binding_delete(
-        self, destination: str, source: str, routing_key: str
-    ) -> None:
-        """Undo :meth:`exchange_binding_declare`."""
+        self,
+        destination: str,
+        source: str,
+        routing_key: str,
+        arguments: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Undo :meth:`exchange_binding_declare`.
+
+        Arguments:
+            destination: The exchange that is bound.
+            source: The one that it is bound to.
+            routing_key: Key or pattern.
+            arguments: As for :meth:`binding_delete`.
+
+        Returns:
+            Whether there was such a binding.
+        """
         with self.lock:
             key = (destination, source, routing_key)
-            if key in self.exchange_bindings:
-                arguments = self.exchange_bindings.pop(key)
-                to = Destination(destination, is_exchange=True)
-                self.routes.unbind(source, routing_key, arguments, to)
+            variants = self.exchange_bindings.pop(key, [])
+            same = [arguments or None] if (arguments or None) in variants else variants
+            to = Destination(destination, is_exchange=True)
+            for variant in same:
+                self.routes.unbind(source, routing_key, variant, to)
+            rest = [variant for variant in variants if variant not in same]
+            if rest:
+                self.exchange_bindings[key] = rest
+                # Indexes that do not look at arguments have lost these too.
+                for variant in rest:
+                    self.routes.bind(source, routing_key, variant, to)
+            return bool(variants)
 
     def is_exchange_used(self, name: str) -> bool:
         """Return whether anything is bound to the exchange *name*."""
@@ -217,10 +245,10 @@ class BrokerState:
             Whether it was added.
         """
         key = binding_key_t(queue, exchange, routing_key)
-        variant = _Variant(arguments or None, row or (routing_key, None, queue))
+        variant = _Variant(arguments, row or (routing_key, None, queue))
         with self.lock:
             variants = self._variants.setdefault(key, [])
-            if any(known.arguments == variant.arguments for known in variants):
+            if any(known.has(arguments) for known in variants):
                 return False
             variants.append(variant)
             self.bindings[key] = arguments
@@ -229,9 +257,7 @@ class BrokerState:
             if record is not None:
                 record.setdefault("table", BindingTable()).append(variant.row)
                 self._route_exchange(exchange, record)
-                self.routes.bind(
-                    exchange, routing_key, variant.arguments, Destination(queue)
-                )
+                self.routes.bind(exchange, routing_key, arguments, Destination(queue))
             return True
 
     def binding_delete(
@@ -240,7 +266,7 @@ class BrokerState:
         exchange: str,
         routing_key: str,
         arguments: Mapping[str, Any] | None = None,
-    ) -> None:
+    ) -> bool:
         """Remove a binding, if it is there.
 
         Arguments:
@@ -249,13 +275,17 @@ class BrokerState:
             routing_key: Key or pattern.
             arguments: Remove but the binding with these, if there is one;
                 else whatever binds the queue by the key.
+
+        Returns:
+            Whether there was such a binding.
         """
         key = binding_key_t(queue, exchange, routing_key)
         with self.lock:
-            variants = self._variants.get(key, ())
-            same = [v for v in variants if v.arguments == (arguments or None)]
-            for variant in same or tuple(variants):
+            variants = tuple(self._variants.get(key, ()))
+            same = [variant for variant in variants if variant.has(arguments)]
+            for variant in same or variants:
                 self._forget_variant(key, variant)
+            return bool(variants)
 
     def _forget(self, key: binding_key_t) -> None:
         for variant in tuple(self._variants.get(key, ())):
@@ -286,9 +316,22 @@ class BrokerState:
     def queue_bindings(self, queue: str) -> Iterator[queue_binding_t]:
         """Return the bindings of *queue*."""
         return (
-            queue_binding_t(key.exchange, key.routing_key, self.bindings[key])
+            queue_binding_t(key.exchange, key.routing_key, variant.arguments)
             for key in tuple(self.queue_index.get(queue, ()))
+            for variant in tuple(self._variants.get(key, ()))
         )
+
+    def bindings_to(
+        self, exchange: str
+    ) -> list[tuple[binding_key_t, Mapping[str, Any] | None]]:
+        """Return what binds queues to *exchange*, with the arguments."""
+        with self.lock:
+            return [
+                (key, variant.arguments)
+                for key, variants in self._variants.items()
+                if key.exchange == exchange
+                for variant in variants
+            ]
 
     def queue_bindings_delete(self, queue: str) -> None:
         """Remove all bindings of *queue*."""

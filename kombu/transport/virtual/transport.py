@@ -1,21 +1,22 @@
 """The transport of a virtual broker: its channels, and the wait for messages.
 
 A wait ends when a message may have come: the store calls :meth:`Transport.wake`
-if it can tell, and is looked into every ``polling_interval`` seconds
-otherwise.  With an event loop the same two ways lead to
+if it can tell (:attr:`Transport.is_woken_by_store`), and is looked into every
+``polling_interval`` seconds otherwise.  With an event loop the same two ways lead to
 :class:`~kombu.transport.virtual.looping.LoopConsumer`.
 """
 
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, NoReturn
 
 from kombu.exceptions import ChannelLimitExceeded, TimeoutError
 from kombu.log import get_logger
 from kombu.transport import base
 from kombu.transport._options import COMMON_OPTIONS, warn_of_unknown
 from kombu.transport.virtual.channel import Channel
+from kombu.transport.virtual.consuming import polls_by_hook
 from kombu.transport.virtual.looping import LoopConsumer
 from kombu.transport.virtual.management import Management
 from kombu.transport.virtual.state import BrokerState
@@ -27,6 +28,10 @@ from kombu.utils.scheduling import FairCycle
 __all__ = ("Transport",)
 
 logger = get_logger(__name__)
+
+#: Seconds between looks into a store if none are asked for.  Hooks that wait
+#: in the store by themselves hardly notice; a loop that spins would.
+_SHORTEST_PAUSE = 0.001
 
 
 class Transport(base.Transport):
@@ -40,8 +45,12 @@ class Transport(base.Transport):
     Cycle: Any = FairCycle
     Management: Any = Management
 
-    #: Seconds between looks into a store that can not wake us; none if it can.
+    #: Seconds between looks into a store; none if it wakes us, or if the hooks
+    #: of the channel wait in the store by themselves.
     polling_interval: float | None = 1.0
+
+    #: Whether the store calls :meth:`wake` when there is a message.
+    is_woken_by_store = False
 
     default_port = None
 
@@ -73,13 +82,29 @@ class Transport(base.Transport):
         self._last_channel_id = 0
         self._waiter = waiting.Waiter()
         self._loop_consumer: LoopConsumer | None = None
+        self._is_closed = False
         self.cycle = self.Cycle(self._drain_channel, self.channels, Empty)
-        self._delivers_directly = type(self)._deliver is Transport._deliver
+        self._find_shortcuts()
         options = client.transport_options or {}
         if options.get("polling_interval") is not None:
             self.polling_interval = options["polling_interval"]
         if options:
             self._check_options(options)
+
+    def _find_shortcuts(self) -> None:
+        """Find what a subclass leaves as it is, so that it need not be asked."""
+        kind, channel_cls = type(self), self.Channel
+        is_known = isinstance(channel_cls, type) and issubclass(channel_cls, Channel)
+        self._own_cycle = self.cycle if self.Cycle is FairCycle else None
+        self._drains_directly = kind._drain_channel is Transport._drain_channel
+        self._delivers_directly = (
+            kind._deliver is Transport._deliver
+            and self._drains_directly
+            and is_known
+            and channel_cls.drain_events is Channel.drain_events
+        )
+        # Whether a look into the store may take as long as it is given.
+        self._waits_in_store = not is_known or polls_by_hook(channel_cls)
 
     def _check_options(self, options: dict[str, Any]) -> None:
         channel_cls = self.Channel
@@ -88,9 +113,14 @@ class Transport(base.Transport):
         warn_of_unknown(
             options,
             known.union(channel_cls.from_transport_options),
-            self.driver_type,
+            self._name_for_users(),
             self.knows_all_options,
         )
+
+    def _name_for_users(self) -> str:
+        if self.driver_type != base.Transport.driver_type:
+            return self.driver_type
+        return f"{type(self).__module__}:{type(self).__name__}"
 
     # -- connections and channels --------------------------------------------
 
@@ -101,6 +131,7 @@ class Transport(base.Transport):
             The transport itself, which has ``drain_events``.
         """
         self._avail_channels.append(self.create_channel(self))
+        self._is_closed = False
         return self
 
     def create_channel(self, connection: Any) -> Any:
@@ -108,7 +139,13 @@ class Transport(base.Transport):
         with self._lock:
             if self._avail_channels:
                 return self._avail_channels.pop()
-        channel = self.Channel(connection)
+        try:
+            channel = self.Channel(connection)
+        except BaseException:
+            # The store may be tried for days; it must not cost a number each.
+            with self._lock:
+                self._channel_ids = {open.channel_id for open in self.channels}
+            raise
         with self._lock:
             self.channels.append(channel)
         return channel
@@ -146,6 +183,8 @@ class Transport(base.Transport):
                     break
                 channel.close()
         self._delete_exclusive_queues()
+        self._is_closed = True
+        self.wake()
 
     def _delete_exclusive_queues(self) -> None:
         """Delete the queues that no other connection may use."""
@@ -172,35 +211,56 @@ class Transport(base.Transport):
 
         Raises:
             socket.timeout: There was none in that time.
+            RecoverableConnectionError: The connection was closed meanwhile.
         """
         get = self._drain_any
         deliver = self._deliver_callback()
+        deadline = Deadline(timeout) if self._waits_in_store else None
         try:
             # Most of the time there is a message, and nothing to wait for.
             get(deliver, timeout=timeout)
             return
         except Empty:
-            deadline = Deadline(timeout)
-        while True:
-            if deadline.has_expired:
-                raise TimeoutError("timed out")
+            deadline = deadline or Deadline(timeout)
+        while not deadline.has_expired:
             self._wait(deadline.remaining())
+            if self._is_closed:
+                self._raise_closed()
+            if self._waits_in_store and deadline.has_expired:
+                # Some take 0 seconds for no limit at all.
+                break
             try:
                 get(deliver, timeout=deadline.remaining())
-                return
             except Empty:
                 continue
+            # If other threads wait here too: there may be more.
+            self._waiter.wake()
+            return
+        raise TimeoutError("timed out")
+
+    def _raise_closed(self) -> NoReturn:
+        from kombu.exceptions import RecoverableConnectionError
+
+        raise RecoverableConnectionError(
+            "the connection was closed while it was waited for messages"
+        )
 
     def _drain_any(self, callback: Any, timeout: float | None) -> Any:
         """Deliver one message by any of the channels, which take turns."""
         channels = self.channels
-        if len(channels) == 1:
-            return self._drain_channel(channels[0], callback, timeout=timeout)
+        if (
+            len(channels) == 1
+            and self._drains_directly
+            and self.cycle is self._own_cycle
+        ):
+            return channels[0].drain_events(timeout, callback)
         return self.cycle.get(callback, timeout=timeout)
 
     def _wait(self, remaining: float | None) -> None:
         """Wait until a message may have come, at most *remaining* seconds."""
         interval = self.polling_interval
+        if interval is None and not self.is_woken_by_store:
+            interval = _SHORTEST_PAUSE
         if interval is None or (remaining is not None and remaining < interval):
             interval = remaining
         self._waiter.wait(interval)
@@ -218,7 +278,9 @@ class Transport(base.Transport):
 
     def _deliver_callback(self) -> Any:
         """Return what takes envelopes, if not the channel that got them."""
-        return None if self._delivers_directly else self._deliver
+        if self._delivers_directly and self.cycle is self._own_cycle:
+            return None
+        return self._deliver
 
     def _deliver(self, message: Any, queue: str) -> None:
         """Deliver the envelope *message*, which was taken from *queue*.
@@ -227,8 +289,7 @@ class Transport(base.Transport):
         """
         if not queue:
             raise KeyError(
-                "Received message without destination queue: "
-                f"{type(message).__name__} of {len(message)} items"
+                f"Received message without destination queue: {type(message).__name__}"
             )
         callback = self._callbacks.get(queue)
         if callback is None:
@@ -270,6 +331,12 @@ class Transport(base.Transport):
                 callbacks = self._callbacks[queue] = QueueCallback(queue)
             callbacks.add(channel)
         self.wake()
+
+    def _queue_was_deleted(self, queue: str) -> None:
+        """Tell the channels that consume from *queue* that it is no more."""
+        callbacks = self._callbacks.get(queue)
+        for channel in () if callbacks is None else callbacks.channels:
+            channel._queue_was_deleted(queue)
 
     def _remove_consumer(self, queue: str, channel: Any) -> None:
         """Undo :meth:`_add_consumer`."""
@@ -332,6 +399,11 @@ class QueueCallback:
         """Add a channel, unless it is there."""
         if channel not in self._channels:
             self._channels = (*self._channels, channel)
+
+    @property
+    def channels(self) -> tuple[Any, ...]:
+        """The channels that consume."""
+        return self._channels
 
     def discard(self, channel: Any) -> bool:
         """Remove a channel; return whether none is left."""

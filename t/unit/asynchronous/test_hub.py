@@ -1118,7 +1118,7 @@ class test_waker:
     def test_is_made_anew_after_a_fork(self, hub, monkeypatch):
         tick(hub)
         old = hub._waker
-        monkeypatch.setattr(eventio, "_fork_count", eventio._fork_count + 1)
+        monkeypatch.setattr(eventio.forks, "count", eventio.forks.count + 1)
         hub._is_sleeping = True
         hub.call_soon(int)
         tick(hub)

@@ -50,8 +50,12 @@ class test_Entry:
     def test_call_without_arguments(self):
         entry = Entry(lambda *a, **k: (a, k))
         assert entry() == ((), {})
-        assert entry.args == []
+        assert entry.args == ()
         assert entry.kwargs == {}
+        entry.kwargs["x"] = 1
+        assert entry() == ((), {"x": 1})
+        entry.kwargs = {"y": 2}
+        assert entry() == ((), {"y": 2})
 
     def test_cancel(self):
         entry = Entry(noop)

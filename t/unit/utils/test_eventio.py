@@ -235,11 +235,11 @@ class test_pollers:
         other.close()
         peer.close()
         pair[1].send(b"x")
-        monkeypatch.setattr(eventio, "_fork_count", eventio._fork_count + 1)
+        monkeypatch.setattr(eventio.forks, "count", eventio.forks.count + 1)
         found = poller.poll(0.1) + poller.poll(1)
         assert (pair[0].fileno(), READ) in found
         poller.register(pair[0].fileno(), WRITE)
-        monkeypatch.setattr(eventio, "_fork_count", eventio._fork_count + 1)
+        monkeypatch.setattr(eventio.forks, "count", eventio.forks.count + 1)
         poller.unregister(pair[0].fileno())
         assert (pair[0].fileno(), WRITE) not in poller.poll(0)
 
@@ -362,13 +362,13 @@ class test_select:
         assert slept == [0.25, 1.0, 0.0]
 
 
-def test_fork_count_rises_in_children_only():
-    assert eventio.fork_count() == eventio._fork_count
+def test_forks_are_counted_in_children_only():
+    assert str(eventio.forks.count) in repr(eventio.forks)
     if not hasattr(os, "fork"):
         pytest.skip("needs fork")
-    before = eventio.fork_count()
+    before = eventio.forks.count
     child = os.fork()
     if not child:
-        os._exit(0 if eventio.fork_count() == before + 1 else 1)
+        os._exit(0 if eventio.forks.count == before + 1 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert eventio.fork_count() == before
+    assert eventio.forks.count == before

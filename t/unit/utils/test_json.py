@@ -446,6 +446,32 @@ class test_register_type:
             json.nothing
 
 
+class test_first_use:
+    """The types of the library are registered when they are first needed."""
+
+    @pytest.fixture(autouse=True)
+    def nothing_registered(self, monkeypatch, types_as_they_were):
+        monkeypatch.setattr(json, "_has_default_types", False)
+        json._encoders_by_type.clear()
+        json._decoders_by_marker.clear()
+
+    def test_writing(self):
+        assert dumps(Decimal(1)) == '{"__type__": "decimal", "__value__": "1"}'
+
+    def test_reading(self):
+        assert loads('{"__type__": "decimal", "__value__": "1"}') == Decimal(1)
+
+    def test_registering(self):
+        register_type(Decimal, "mine", str, Decimal)
+
+        assert dumps(Decimal(1)) == '{"__type__": "mine", "__value__": "1"}'
+        assert loads(dumps(date(2020, 1, 2))) == date(2020, 1, 2)
+
+    def test_looking(self):
+        assert date in json._encoders
+        assert "base64" in json._decoders
+
+
 texts = st.text() | st.sampled_from(["__type__", "__value__", "_", "\\u005f"])
 values = st.recursive(
     st.none()

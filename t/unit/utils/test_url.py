@@ -354,6 +354,7 @@ class test_sanitize_url:
                 "amqp://u:secret@h/v;amqp://u:secret@h2/w",
                 "amqp://u:**@h/v;amqp://u:**@h2/w",
             ),
+            ("amqp://u:p;a://secret@h/v", "amqp://u:**@h/v"),
             ("amqp://u:sec;ret@h/v", "amqp://u:**@h/v"),
             ("azureservicebus://policy:sec/ret=@ns", "azureservicebus://policy:**@ns"),
             (

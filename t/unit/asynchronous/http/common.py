@@ -340,6 +340,7 @@ class ClientTests:
         assert client.is_closed
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+    @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")
     def test_fork(self, perform, server):
         perform("/echo")
         child = os.fork()
