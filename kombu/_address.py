@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kombu import exceptions
 from kombu._failover import FAILOVER_STRATEGIES, split_urls, strategy_by_name
-from kombu._parameters import parse_host
+from kombu._parameters import PARAMETER_NAMES, parse_host
 from kombu.transport import DEFAULT_TRANSPORT
 from kombu.utils.collections import HashedSeq
 from kombu.utils.url import as_url, maybe_sanitize_url
@@ -142,7 +142,8 @@ class Address:
         return self.clone()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return type(self), tuple(self.info().values()), None
+        state = {"_initial_params": self._initial_params}
+        return type(self), tuple(self.info().values()), state
 
     def __eqhash__(self) -> HashedSeq:
         return HashedSeq(
@@ -161,7 +162,14 @@ class Address:
         Arguments:
             **kwargs: Arguments to change.
         """
-        return type(self)(**{**dict(self._info(resolve=False)), **kwargs})
+        clone = type(self)(**{**dict(self._info(resolve=False)), **kwargs})
+        clone._inherit(self, **kwargs)
+        return clone
+
+    def _inherit(self, other: Address, **changed: Any) -> None:
+        """Fail over as *other* does: what its current URL says is not for all."""
+        changed = {k: v for k, v in changed.items() if k in PARAMETER_NAMES}
+        self._initial_params = {**other._initial_params, **changed}
 
     def info(self) -> dict[str, Any]:
         """Return the arguments of the connection, with the transport's defaults."""

@@ -40,7 +40,6 @@ class Broadcast(Queue):
         if queue and unique:
             queue = f"{queue}.{uuid()}"
         queue = queue or f"bcast.{uuid()}"
-        kwargs.pop("routing_key", None)
         super().__init__(
             name=queue,
             queue=queue,

@@ -49,7 +49,9 @@ class ConnectionPool(Resource):
     def new(self) -> PooledConnection:
         """Make a connection, which connects when it is first used."""
         options = self.connection._info(resolve=False)
-        return PooledConnection(self, **dict(options))
+        connection = PooledConnection(self, **dict(options))
+        connection._inherit(self.connection)
+        return connection
 
     def setup(self) -> None:
         """Connect those that are to be there from the start."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
+from kombu.exceptions import KombuError
 from kombu.utils.functional import shufflecycle
 
 if TYPE_CHECKING:
@@ -17,6 +18,10 @@ FAILOVER_STRATEGIES: dict[str, Callable[[list[str]], Iterator[str]]] = {
     "round-robin": cycle,
     "shuffle": shufflecycle,
 }
+
+
+class UnknownStrategy(KombuError, TypeError):
+    """A failover strategy that is neither known by name nor a callable."""
 
 
 def split_urls(
@@ -45,10 +50,8 @@ def strategy_by_name(name: Any) -> Any:
     try:
         return FAILOVER_STRATEGIES[name or "round-robin"]
     except KeyError:
-        from kombu.exceptions import KombuError
-
         known = ", ".join(FAILOVER_STRATEGIES)
-        raise KombuError(
+        raise UnknownStrategy(
             f"unknown failover strategy {name!r}: use one of {known}, or a "
             "callable that takes the list of URLs and returns an iterator"
         ) from None

@@ -1,4 +1,4 @@
-"""Connecting, failing over, closing, and trying again when the broker is lost."""
+"""Connecting, failing over and closing."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from kombu import exceptions
 from kombu._address import Address
 from kombu._declared import DeclaredEntities
-from kombu._retry import Ensured, Revival, failover_intervals
+from kombu._retry import Ensuring, Retrying, failover_intervals
 from kombu.log import get_logger
 from kombu.transport import get_transport_cls
 from kombu.utils.functional import retry_over_time
@@ -36,13 +36,25 @@ _FAILOVER_OPTIONS = {
     "connect_retries_timeout": "timeout",
 }
 
+#: Attributes that are kept for the class of the transport.
+_ERRORS_OF_TRANSPORT = (
+    "connection_errors",
+    "channel_errors",
+    "recoverable_connection_errors",
+    "recoverable_channel_errors",
+)
+
 
 def is_asked_for(name: str) -> bool:
     """Return whether the environment asks for a log of *name*."""
     return bool(os.environ.get(name) or os.environ.get("KOMBU_LOG_DEBUG"))
 
 
-class Lifecycle(Address):
+class ConnectionClosed(exceptions.OperationalError, AttributeError):
+    """A channel was asked of a connection that its owner has closed."""
+
+
+class Lifecycle(Ensuring, Address):
     """The life of a :class:`~kombu.Connection`.
 
     The lock is held while a connection is made: threads that share it wait
@@ -59,6 +71,7 @@ class Lifecycle(Address):
 
     def _begin(self) -> None:
         self.declared_entities = DeclaredEntities()
+        self._retrying = Retrying()
         self._lock = threading.RLock()
         self._pid = os.getpid()
 
@@ -108,7 +121,8 @@ class Lifecycle(Address):
             return None
         if not self.connected:
             return self._ensure_connection(
-                max_retries=1, reraise_as_library_errors=False
+                max_retries=0 if self._retrying.is_active else 1,
+                reraise_as_library_errors=False,
             )
         return self._connection
 
@@ -123,7 +137,7 @@ class Lifecycle(Address):
         if self._default_channel is not None and self.connected:
             return self._default_channel
         with self._lock:
-            self._ensure_connection(**self._extract_failover_opts())
+            self._ensure_connection(**self._connect_options())
             if self._default_channel is None:
                 self._default_channel = self.channel()
             return self._default_channel
@@ -131,7 +145,12 @@ class Lifecycle(Address):
     def channel(self) -> Any:
         """Open a channel."""
         self._debug("create channel")
-        channel = self.transport.create_channel(self.connection)
+        connection = self.connection
+        if connection is None:
+            raise ConnectionClosed(
+                "the connection was closed: call connect() to open it again"
+            )
+        channel = self.transport.create_channel(connection)
         if is_asked_for("KOMBU_LOG_CHANNEL"):
             from kombu.utils.debug import Logwrapped
 
@@ -139,6 +158,14 @@ class Lifecycle(Address):
                 channel, "kombu.channel", f"[Kombu channel:{channel.channel_id}] "
             )
         return channel
+
+    def _connect_options(self) -> dict[str, Any]:
+        """Return how often to try, for whoever wants the default channel."""
+        if self._retrying.is_active:
+            # Who calls us tries again, by limits of his own: two loops, one
+            # within the other, would multiply.
+            return {"max_retries": 0, "reraise_as_library_errors": False}
+        return self._extract_failover_opts()
 
     def _extract_failover_opts(self) -> dict[str, Any]:
         options = self.transport_options
@@ -293,6 +320,8 @@ class Lifecycle(Address):
         self.close()
         self._closed = False
         self._use_host(conn_str)
+        for name in _ERRORS_OF_TRANSPORT:  # which may be another one now
+            self.__dict__.pop(name, None)
 
     def maybe_switch_next(self) -> None:
         """Go over to the next broker, if there are several."""
@@ -380,74 +409,6 @@ class Lifecycle(Address):
         channel, self._default_channel = self._default_channel, None
         if channel is not None:
             self.maybe_close_channel(channel)
-
-    # -- trying again --------------------------------------------------------------
-
-    def ensure(
-        self,
-        obj: Any,
-        fun: Callable[..., Any],
-        errback: Callable[[BaseException, float], Any] | None = None,
-        max_retries: int | None = None,
-        interval_start: float = 1,
-        interval_step: float = 1,
-        interval_max: float = 1,
-        on_revive: Callable[[Any], Any] | None = None,
-        retry_errors: tuple[type[BaseException], ...] | None = None,
-    ) -> Callable[..., Any]:
-        """Return a function that calls *fun*, again if the broker is lost.
-
-        Arguments:
-            obj: What *fun* works with; its ``revive(channel)`` is called when
-                there is a new channel.
-            fun: The function.
-            errback: Called with ``(error, seconds to wait)`` for each failure.
-            max_retries: Most further calls, failed connects included; without
-                limit if unset.
-            interval_start: Seconds to wait before the second further call;
-                the first one follows at once.
-            interval_step: What the wait grows by.
-            interval_max: Longest wait.
-            on_revive: Called with the new channel.
-            retry_errors: Further errors after which to call again, without
-                connecting anew.
-
-        Returns:
-            The function; it raises :exc:`OperationalError` in the end.
-        """
-        return Ensured(
-            self,
-            obj,
-            fun,
-            errback,
-            max_retries,
-            (interval_start, interval_step, interval_max),
-            on_revive,
-            tuple(retry_errors or ()),
-        )
-
-    def autoretry(
-        self, fun: Callable[..., Any], channel: Any = None, **ensure_options: Any
-    ) -> Callable[..., Any]:
-        """Return a function that calls *fun* with a ``channel``, as often as needed.
-
-        Arguments:
-            fun: Called with the arguments given, and ``channel=``.
-            channel: Channel to begin with.
-            **ensure_options: Arguments of :meth:`ensure`.
-
-        Returns:
-            A function that returns ``(what fun returns, the channel used)``.
-        """
-        revival = Revival(self, channel)
-
-        def call(*args: Any, **kwargs: Any) -> tuple[Any, Any]:
-            current = revival.current()
-            return fun(*args, channel=current, **kwargs), current
-
-        call.__name__ = getattr(fun, "__name__", type(fun).__name__)
-        call.__doc__ = fun.__doc__
-        return self.ensure(revival, call, **ensure_options)
 
 
 def _raising_first(error: Exception, function: Callable[[], Any]) -> Callable[[], Any]:

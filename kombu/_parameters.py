@@ -27,6 +27,11 @@ PARAMETER_NAMES = (
     "credential_provider",
 )
 
+
+class UnknownURLParameter(InvalidURL, TypeError):
+    """A broker URL has a parameter that a connection does not have."""
+
+
 _NUMBERS = ("heartbeat", "connect_timeout")
 
 
@@ -66,7 +71,7 @@ def parse_host(host: str, transport: Any) -> tuple[dict[str, Any], str | None]:
     found = dictfilter(parsed)
     unknown = sorted(set(found) - set(PARAMETER_NAMES))
     if unknown:
-        raise InvalidURL(
+        raise UnknownURLParameter(
             f"URL parameter {unknown[0]!r} is unknown: use one of "
             f"{', '.join(PARAMETER_NAMES[5:])}, or ssl_*; "
             "options of a transport go into transport_options"

@@ -46,8 +46,9 @@ class Producer:
 
     __connection__: Any = None
 
-    #: The default exchange as it was declared, and where.
-    _declared_own: tuple[Any, ...] | None = None
+    #: The default exchange as it was declared, and on which channel, with what
+    #: is declared there, and the generation of that.
+    _declared_own: tuple[Any, Any, Any, int] = (None, None, None, 0)
 
     def __init__(
         self,
@@ -291,8 +292,15 @@ class Producer:
         channel = self.channel
         if declare:
             self._declare_all(declare, channel)
-        if self.auto_declare:
-            self._declare_own(channel)
+        exchange = self.exchange
+        if exchange.name and self.auto_declare:
+            known = self._declared_own
+            if (
+                known[0] is not exchange
+                or known[1] is not channel
+                or known[2].generation != known[3]
+            ):
+                self._declare_own(exchange, channel)
         body, priority, content_type, content_encoding, headers, properties = parts
         # Copied: what a try that failed has left somewhere is not touched.
         properties = dict(properties)
@@ -315,17 +323,12 @@ class Producer:
             if entity not in declared:
                 maybe_declare(entity, channel)
 
-    def _declare_own(self, channel: Any) -> None:
+    def _declare_own(self, exchange: Exchange, channel: Any) -> None:
         """Declare the default exchange, unless the connection has."""
-        exchange = self.exchange
-        if not exchange.name:
-            return
-        declared = _declared_on(channel)
-        mark = (exchange, declared, declared.generation)
-        if self._declared_own != mark:
-            maybe_declare(exchange, channel)
-            if exchange.can_cache_declaration:
-                self._declared_own = mark
+        maybe_declare(exchange, channel)
+        if exchange.can_cache_declaration:
+            declared = _declared_on(channel)
+            self._declared_own = (exchange, channel, declared, declared.generation)
 
     def _prepare(
         self,

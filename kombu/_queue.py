@@ -172,9 +172,8 @@ class Queue(MaybeChannelBound):
 
     def bind(self, channel: Any) -> Queue:
         """Return a copy that is bound to *channel* (or to a connection's)."""
-        on_declared = self.on_declared
         bound = super().bind(channel)
-        bound.on_declared = on_declared
+        bound.bindings = set(self.bindings)
         return bound
 
     def when_bound(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from copy import copy
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from kombu.exceptions import NotBoundError
@@ -93,7 +92,10 @@ class MaybeChannelBound(Object):
 
     def bind(self: _BoundT, channel: Any) -> _BoundT:
         """Return a copy that is bound to *channel* (or to a connection's)."""
-        return copy(self).maybe_bind(channel)
+        bound = object.__new__(type(self))
+        bound.__dict__.update(self.__dict__)
+        bound._channel, bound._is_bound = None, False
+        return bound.maybe_bind(channel)
 
     def maybe_bind(self: _BoundT, channel: Any) -> _BoundT:
         """Bind this very entity to *channel*, unless it is bound already."""

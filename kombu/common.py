@@ -282,6 +282,9 @@ def revive_connection(
         on_revive(channel)
 
 
+_CONNECT_LIMITS = ("max_retries", "interval_start", "interval_step", "interval_max")
+
+
 def _log_lost_connection(exc: BaseException, interval: float) -> None:
     logger.error("Connection error: %r. Retry in %ss", exc, interval)
 
@@ -312,7 +315,9 @@ def insured(
     """
     errback = errback or _log_lost_connection
     with pool.acquire(block=True) as connection:
-        connection.ensure_connection(errback=errback)
+        # The limits of the call are those of connecting, too.
+        limits = {name: opts[name] for name in _CONNECT_LIMITS if name in opts}
+        connection.ensure_connection(errback=errback, **limits)
         call = connection.autoretry(
             fun,
             connection.default_channel,

@@ -8,7 +8,7 @@ first use (PEP 562) from :mod:`kombu._protocol_errors`.
 
 from __future__ import annotations
 
-from socket import timeout as TimeoutError
+from builtins import TimeoutError
 from typing import TYPE_CHECKING, Any, NoReturn
 
 if TYPE_CHECKING:

@@ -121,7 +121,13 @@ class Message:
             MessageStateError: It was acknowledged, rejected or requeued
                 before, or came by no channel.
         """
-        channel = self._settling_channel()
+        channel = self.channel
+        if (
+            channel is None
+            or channel.no_ack_consumers is not None
+            or self._state != "RECEIVED"
+        ):
+            channel = self._settling_channel()
         if channel is not None:
             channel.basic_ack(self.delivery_tag, multiple=multiple)
             self._state = "ACK"
@@ -199,14 +205,12 @@ class Message:
             ContentDisallowed: The content type is not accepted.
             DecodeError: The body is not what the content type says.
         """
-        if self._decoded_cache is None:
-            self._decoded_cache = self._decode()
-        return self._decoded_cache
-
-    def _decode(self) -> Any:
-        return loads(
-            self.body, self.content_type, self.content_encoding, accept=self.accept
-        )
+        decoded = self._decoded_cache
+        if decoded is None:
+            decoded = self._decoded_cache = loads(
+                self.body, self.content_type, self.content_encoding, self.accept
+            )
+        return decoded
 
     @property
     def acknowledged(self) -> bool:

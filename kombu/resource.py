@@ -120,7 +120,7 @@ class Resource:
         return resource
 
     def _take(self, block: bool, timeout: float | None) -> Any:
-        deadline = Deadline(self.max_wait if timeout is None else timeout)
+        deadline = None
         while True:
             waiter = None
             with self._lock:
@@ -130,10 +130,15 @@ class Resource:
                     place: Any = object() if resource is None else resource
                     self._dirty.add(place)
                     break
-                if block and not deadline.has_expired:
-                    waiter = waiting.Waiter()
-                    self._waiters.append(waiter)
-            if waiter is None:
+                if block:
+                    if deadline is None:
+                        deadline = Deadline(
+                            self.max_wait if timeout is None else timeout
+                        )
+                    if not deadline.has_expired:
+                        waiter = waiting.Waiter()
+                        self._waiters.append(waiter)
+            if waiter is None or deadline is None:
                 raise self.LimitExceeded(self.limit)
             self._wait_for_turn(waiter, deadline)
         return self._make_ready(resource, place)
@@ -166,9 +171,10 @@ class Resource:
                 with suppress(Exception):
                     self.close_resource(resource)
             raise
-        with self._lock:
-            self._dirty.discard(place)
-            self._dirty.add(prepared)
+        if prepared is not place:
+            with self._lock:
+                self._dirty.discard(place)
+                self._dirty.add(prepared)
         return prepared
 
     def _wake_next(self) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kombu import entity, messaging
 from kombu.connection import maybe_channel
-from kombu.utils.deadline import Deadline
+from kombu.utils import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -72,16 +72,21 @@ class SimpleBase:
         if not block:
             return self.get_nowait()
         self._consume()
-        deadline = Deadline(timeout)
-        client = self.channel.connection.client
-        while not self.buffer:
-            if deadline.has_expired:
-                raise self.Empty()
+        buffer = self.buffer
+        if not buffer:
+            ends = None if timeout is None else waiting.monotonic() + timeout
+            client = self.channel.connection.client
             try:
-                client.drain_events(timeout=deadline.remaining())
+                client.drain_events(timeout=timeout)
+                while not buffer:
+                    # The event was another one's.
+                    left = None if ends is None else ends - waiting.monotonic()
+                    if left is not None and left <= 0:
+                        raise self.Empty()
+                    client.drain_events(timeout=left)
             except TimeoutError:
                 raise self.Empty() from None
-        return self.buffer.popleft()
+        return buffer.popleft()
 
     def get_nowait(self) -> Message:
         """Take the next message, without waiting.

@@ -177,14 +177,14 @@ def loads(
         ValueError: If *s* is no JSON, or holds a type that is not registered.
         UnicodeDecodeError: If *s* is not in UTF-8.
     """
-    if not isinstance(s, str):
+    if type(s) is not str:
         if isinstance(s, memoryview):
             s = s.tobytes()
         if decode_bytes and isinstance(s, (bytes, bytearray)):
             s = s.decode("utf-8")
     if (
         object_hook is not _default_hook
-        or _loads is not json.loads
+        or _loads is not _standard_loads
         or not isinstance(s, str)
     ):
         return _loads(s, object_hook=object_hook)
@@ -319,6 +319,7 @@ def _make_scan(decoder: Any) -> Callable[[str, int], tuple[Any, int]]:
 _shared_encoder = JSONEncoder()
 _encode = _make_encode()
 _default_hook = object_hook
+_standard_loads = json.loads
 _scan_plain = _make_scan(JSONDecoder())
 _scan_typed = _make_scan(JSONDecoder(object_hook=object_hook))
 

@@ -210,7 +210,7 @@ class ConsumingChannel(DeclaringChannel):
             raise Empty()
         if callback is None:
             callback = self._deliver_envelope
-        if not self.qos.can_consume():
+        if not (self._qos or self.qos).can_consume():
             return self._drain_unlimited(callback)
         if self._polls_by_hook:
             return self._poll_by_hook(callback, timeout)

@@ -66,10 +66,9 @@ class LoopConsumer:
         if self._is_stopped:
             return
         transport = self._transport
-        deliver = transport._deliver_callback()
         try:
             for _ in range(PORTION):
-                transport._drain_any(deliver, timeout=0)
+                transport._drain_any(0)
         except Empty:
             return
         except BaseException:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import warnings
-from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -168,8 +167,10 @@ class PublishingChannel(DeclaringChannel):
         queues: Iterable[str] | None = ()
         if exchange and self._uses_routing_table:
             # The usual way: nothing but a look into the table.
-            with suppress(KeyError):
+            try:
                 queues = self._routes(exchange, routing_key, message["headers"])
+            except KeyError:
+                queues = ()  # not declared, or not any more: looked into below
         if not queues:
             queues = self._destinations(message, exchange, routing_key, mandatory)
             if queues is not None and not queues:

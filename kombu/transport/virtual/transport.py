@@ -96,10 +96,9 @@ class Transport(base.Transport):
         kind, channel_cls = type(self), self.Channel
         is_known = isinstance(channel_cls, type) and issubclass(channel_cls, Channel)
         self._own_cycle = self.cycle if self.Cycle is FairCycle else None
-        self._drains_directly = kind._drain_channel is Transport._drain_channel
         self._delivers_directly = (
             kind._deliver is Transport._deliver
-            and self._drains_directly
+            and kind._drain_channel is Transport._drain_channel
             and is_known
             and channel_cls.drain_events is Channel.drain_events
         )
@@ -214,11 +213,10 @@ class Transport(base.Transport):
             RecoverableConnectionError: The connection was closed meanwhile.
         """
         get = self._drain_any
-        deliver = self._deliver_callback()
         deadline = Deadline(timeout) if self._waits_in_store else None
         try:
             # Most of the time there is a message, and nothing to wait for.
-            get(deliver, timeout=timeout)
+            get(timeout)
             return
         except Empty:
             deadline = deadline or Deadline(timeout)
@@ -230,7 +228,7 @@ class Transport(base.Transport):
                 # Some take 0 seconds for no limit at all.
                 break
             try:
-                get(deliver, timeout=deadline.remaining())
+                get(deadline.remaining())
             except Empty:
                 continue
             # If other threads wait here too: there may be more.
@@ -245,16 +243,19 @@ class Transport(base.Transport):
             "the connection was closed while it was waited for messages"
         )
 
-    def _drain_any(self, callback: Any, timeout: float | None) -> Any:
+    def _drain_any(self, timeout: float | None) -> Any:
         """Deliver one message by any of the channels, which take turns."""
+        is_direct = self._delivers_directly and self.cycle is self._own_cycle
         channels = self.channels
-        if (
-            len(channels) == 1
-            and self._drains_directly
-            and self.cycle is self._own_cycle
-        ):
-            return channels[0].drain_events(timeout, callback)
-        return self.cycle.get(callback, timeout=timeout)
+        if is_direct and len(channels) == 1:
+            try:
+                channel = channels[0]
+            except IndexError:  # closed by another thread
+                raise Empty() from None
+            return channel.drain_events(timeout)
+        # What takes envelopes, if not the channel that gets them.
+        deliver = None if is_direct else self._deliver
+        return self.cycle.get(deliver, timeout=timeout)
 
     def _wait(self, remaining: float | None) -> None:
         """Wait until a message may have come, at most *remaining* seconds."""
@@ -275,12 +276,6 @@ class Transport(base.Transport):
         self, channel: Any, callback: Any, timeout: float | None = None
     ) -> Any:
         return channel.drain_events(callback=callback, timeout=timeout)
-
-    def _deliver_callback(self) -> Any:
-        """Return what takes envelopes, if not the channel that got them."""
-        if self._delivers_directly and self.cycle is self._own_cycle:
-            return None
-        return self._deliver
 
     def _deliver(self, message: Any, queue: str) -> None:
         """Deliver the envelope *message*, which was taken from *queue*.
@@ -364,10 +359,9 @@ class Transport(base.Transport):
 
     def on_readable(self, connection: Any, loop: Any) -> None:
         """Deliver what is there, without waiting."""
-        deliver = self._deliver_callback()
         try:
             while True:
-                self._drain_any(deliver, timeout=0)
+                self._drain_any(0)
         except Empty:
             return
 
