@@ -143,7 +143,10 @@ class Address:
 
     def __reduce__(self) -> tuple[Any, ...]:
         state = {"_initial_params": self._initial_params}
-        return type(self), tuple(self.info().values()), state
+        return self._class_of_copies(), tuple(self.info().values()), state
+
+    def _class_of_copies(self) -> type[Address]:
+        return type(self)
 
     def __eqhash__(self) -> HashedSeq:
         return HashedSeq(
@@ -162,7 +165,7 @@ class Address:
         Arguments:
             **kwargs: Arguments to change.
         """
-        clone = type(self)(**{**dict(self._info(resolve=False)), **kwargs})
+        clone = self._class_of_copies()(**{**dict(self._info(resolve=False)), **kwargs})
         clone._inherit(self, **kwargs)
         return clone
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from contextlib import AbstractContextManager
 
 __all__ = ("Batches",)
 
@@ -35,8 +36,7 @@ class Batches:
         """Whether the calling thread is within a batch."""
         return getattr(self._local, "depth", 0) > 0
 
-    @contextmanager
-    def open(self, max_size: int) -> Iterator[None]:
+    def open(self, max_size: int) -> AbstractContextManager[None]:
         """Collect what this thread publishes; blocks within it join in.
 
         Arguments:
@@ -47,6 +47,10 @@ class Batches:
         """
         if isinstance(max_size, bool) or not isinstance(max_size, int) or max_size < 1:
             raise ValueError("max_size must be a positive integer")
+        return self._collecting(max_size)
+
+    @contextmanager
+    def _collecting(self, max_size: int) -> Iterator[None]:
         local = self._local
         local.depth = getattr(local, "depth", 0) + 1
         if local.depth == 1:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
 
 from kombu._connection import Connection
 from kombu.exceptions import ChannelLimitExceeded, ConnectionLimitExceeded
 from kombu.resource import Resource
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ("ChannelPool", "ConnectionPool", "PooledConnection")
 
@@ -25,6 +29,10 @@ class PooledConnection(Connection):
 
     def __exit__(self, *exc_info: object) -> None:
         self._pool.release(self)
+
+    def _class_of_copies(self) -> type[Connection]:
+        # Copies belong to no pool.
+        return Connection
 
 
 class ConnectionPool(Resource):
@@ -65,10 +73,15 @@ class ConnectionPool(Resource):
         resource._discard_if_lost()
         return resource
 
-    def acquire_channel(self, block: bool = False) -> tuple[Connection, Any]:
-        """Take a connection, and return it with its default channel."""
-        connection = self.acquire(block=block)
-        return connection, connection.default_channel
+    @contextmanager
+    def acquire_channel(self, block: bool = False) -> Iterator[tuple[Connection, Any]]:
+        """Return a context with a connection and its default channel.
+
+        Arguments:
+            block: Wait if all connections are in use.
+        """
+        with self.acquire(block=block) as connection:
+            yield connection, connection.default_channel
 
     def release_resource(self, resource: Any) -> None:
         """Note in the log that *resource* came back."""

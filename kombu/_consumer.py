@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from kombu._connection import maybe_channel
 from kombu._queue import Queue
 from kombu.exceptions import ContentDisallowed, KombuError
+from kombu.log import get_logger
 from kombu.message import Message
 from kombu.serialization import prepare_accept_content
 from kombu.utils.functional import maybe_list
@@ -15,8 +16,9 @@ from kombu.utils.functional import maybe_list
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-
 __all__ = ("Consumer",)
+
+logger = get_logger("kombu.messaging")
 
 
 class NoCallbacks(KombuError, NotImplementedError):
@@ -79,6 +81,8 @@ class Consumer:
         self.on_message = on_message or self.on_message
         self.tag_prefix = tag_prefix
         self._active_tags: dict[str, str] = {}
+        #: How it consumes from each queue, to go on like that after a reconnect.
+        self._no_acks: dict[str, bool | None] = {}
         if auto_declare is not None:
             self.auto_declare = auto_declare
         if on_decode_error is not None:
@@ -104,7 +108,11 @@ class Consumer:
         if exc_type is not None and issubclass(exc_type, lost):
             # There is nobody left to tell.
             return
-        self.cancel()
+        try:
+            self.cancel()
+        except Exception:
+            # What made us leave the block matters more than this.
+            logger.debug("Cannot cancel %r", self, exc_info=True)
 
     # -- queues ------------------------------------------------------------------
 
@@ -116,8 +124,9 @@ class Consumer:
     def revive(self, channel: Any) -> None:
         """Use *channel*, or a connection's, from now on: after a reconnect.
 
-        What it consumed from, it has to be told to consume from again.
+        It goes on with the queues that it consumed from.
         """
+        active = tuple(self._active_tags)
         self._active_tags.clear()
         channel = self.channel = maybe_channel(channel)
         for name, queue in tuple(self._queues.items()):
@@ -128,6 +137,7 @@ class Consumer:
             self.declare()
         if self.prefetch_count is not None:
             self.qos(prefetch_count=self.prefetch_count)
+        self._consume_from([q for q in self._queues.values() if q.name in active])
 
     def declare(self) -> None:
         """Declare the queues, with their exchanges and bindings.
@@ -169,9 +179,15 @@ class Consumer:
         """
         no_ack = self.no_ack if no_ack is None else no_ack
         queues = [q for q in self._queues.values() if q.name not in self._active_tags]
+        for queue in queues:
+            self._no_acks[queue.name] = no_ack
+        self._consume_from(queues)
+
+    def _consume_from(self, queues: list[Queue]) -> None:
         # The answer to the last one stands for all.
         for place, queue in enumerate(queues, 1):
-            self._basic_consume(queue, no_ack, nowait=place < len(queues))
+            nowait = place < len(queues)
+            self._basic_consume(queue, self._no_acks[queue.name], nowait)
 
     def _basic_consume(self, queue: Queue, no_ack: bool | None, nowait: bool) -> None:
         tag = f"{self.tag_prefix or ''}{next(self._tags)}"
@@ -211,6 +227,7 @@ class Consumer:
         name = _name_of(queue)
         tag = self._active_tags.pop(name, None)
         self._queues.pop(name, None)
+        self._no_acks.pop(name, None)
         if tag is not None:
             self.channel.basic_cancel(tag)
 
@@ -271,7 +288,7 @@ class Consumer:
             if self.accept is not None:
                 message.accept = self.accept
             if message.errors:
-                return message._reraise_error(self.on_decode_error)
+                message._reraise_error()
             if on_message is None:
                 decoded = message.decode()
         except Exception as exc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager, nullcontext, suppress
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kombu import exceptions
@@ -45,8 +46,12 @@ _ERRORS_OF_TRANSPORT = (
 )
 
 
+@lru_cache
 def is_asked_for(name: str) -> bool:
-    """Return whether the environment asks for a log of *name*."""
+    """Return whether the environment asks for a log of *name*.
+
+    It is read but once: looking costs more than much of what is logged.
+    """
     return bool(os.environ.get(name) or os.environ.get("KOMBU_LOG_DEBUG"))
 
 
@@ -72,8 +77,16 @@ class Lifecycle(Ensuring, Address):
     def _begin(self) -> None:
         self.declared_entities = DeclaredEntities()
         self._retrying = Retrying()
-        self._lock = threading.RLock()
-        self._pid = os.getpid()
+        self._own_lock = threading.RLock()
+        self._pid = self._lock_pid = os.getpid()
+
+    @property
+    def _lock(self) -> threading.RLock:
+        """The lock; a child process has its own, as its parent's may be held."""
+        if self._lock_pid != os.getpid():
+            self._own_lock = threading.RLock()
+            self._lock_pid = os.getpid()
+        return self._own_lock
 
     def _debug(self, text: str, *args: Any) -> None:
         if is_asked_for("KOMBU_LOG_CONNECTION"):
@@ -227,7 +240,7 @@ class Lifecycle(Ensuring, Address):
             try:
                 return self._connection_factory()
             except Exception as exc:
-                first_error = exc
+                factory = _raising_first(exc, self._connection_factory)
             guard: Any = (
                 self._reraise_as_library_errors
                 if reraise_as_library_errors
@@ -235,7 +248,7 @@ class Lifecycle(Ensuring, Address):
             )
             with guard():
                 return retry_over_time(
-                    _raising_first(first_error, self._connection_factory),
+                    factory,
                     self.recoverable_connection_errors,
                     (),
                     {},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from kombu.exceptions import InvalidURL, TransportNotFound
@@ -67,7 +68,16 @@ def parse_host(host: str, transport: Any) -> tuple[dict[str, Any], str | None]:
         transport = check_scheme(scheme)
     if parses_url_by_itself(transport):
         return {"transport": transport, "hostname": host}, None
-    parsed = parse_url(host)
+    found = dict(_parameters_of(host))
+    if isinstance(found.get("ssl"), dict):
+        found["ssl"] = dict(found["ssl"])
+    return {**found, "transport": transport}, None
+
+
+@lru_cache(maxsize=128)
+def _parameters_of(url: str) -> dict[str, Any]:
+    """Return the parameters in *url*; pools make many connections from one."""
+    parsed = parse_url(url)
     found = dictfilter(parsed)
     unknown = sorted(set(found) - set(PARAMETER_NAMES))
     if unknown:
@@ -79,7 +89,8 @@ def parse_host(host: str, transport: Any) -> tuple[dict[str, Any], str | None]:
     for name in _NUMBERS:
         if isinstance(found.get(name), str):
             found[name] = _as_number(name, found[name])
-    return {**found, "hostname": parsed["hostname"], "transport": transport}, None
+    found["hostname"] = parsed["hostname"]
+    return found
 
 
 def _as_number(name: str, text: str) -> float:

@@ -51,5 +51,3 @@ class ResourceLocked(KombuError, _amqp.ResourceLocked):  # type: ignore[misc]
 
 class UnboundEntityError(NotBoundError, ChannelError):  # type: ignore[misc]
     """An entity without a channel was to be declared."""
-
-    __str__ = Exception.__str__

@@ -38,7 +38,7 @@ class Publisher(messaging.Producer):
     """Carrot's name for a producer.
 
     Arguments:
-        connection: The connection; a channel is opened on it.
+        connection: The connection, whose default channel is used.
         exchange: Name of the exchange.
         routing_key: Routing key.
         exchange_type: Type of the exchange.
@@ -91,12 +91,8 @@ class Publisher(messaging.Producer):
         return self.publish(*args, **kwargs)
 
     def close(self) -> None:
-        """Close the channel."""
-        if not isinstance(self._channel, _promise_type()) and self._channel:
-            self._channel.close()
+        """Close the publisher; the channel, which is not its own, stays open."""
         self._closed = True
-
-    release = close
 
     def __enter__(self) -> Publisher:
         return self
@@ -307,9 +303,3 @@ class ConsumerSet(messaging.Consumer):
         self.cancel()
         if self._owns_channel:
             self.channel.close()
-
-
-def _promise_type() -> type:
-    from kombu.utils.functional import ChannelPromise
-
-    return ChannelPromise

@@ -228,7 +228,7 @@ class Message:
             state=self._state,
             content_type=self.content_type,
             delivery_tag=self.delivery_tag,
-            body_length=len(self.body) if self.body is not None else None,
+            body_length=_length_of(self.body),
             properties=dictfilter(
                 correlation_id=self.properties.get("correlation_id"),
                 type=self.properties.get("type"),
@@ -239,6 +239,11 @@ class Message:
             ),
         )
         return f"<{type(self).__name__} object at {id(self):#x} with details {details}>"
+
+
+def _length_of(body: Any) -> int | None:
+    # Anything may be found in the place of a message.
+    return len(body) if hasattr(body, "__len__") else None
 
 
 def _reraise(kind: Any, error: BaseException, traceback: Any) -> NoReturn:

@@ -121,10 +121,13 @@ class Resource:
 
     def _take(self, block: bool, timeout: float | None) -> Any:
         deadline = None
+        had_turn = False
         while True:
             waiter = None
             with self._lock:
-                if self._idle or len(self._dirty) < (self._limit or 0):
+                if self._closed:  # while we waited
+                    raise RuntimeError("Acquire on closed pool")
+                if self._has_room():
                     resource = self._idle.pop() if self._idle else None
                     # Holds the place while the resource is made.
                     place: Any = object() if resource is None else resource
@@ -137,16 +140,26 @@ class Resource:
                         )
                     if not deadline.has_expired:
                         waiter = waiting.Waiter()
-                        self._waiters.append(waiter)
+                        # Who was overtaken in his turn is the next one again.
+                        (
+                            self._waiters.appendleft
+                            if had_turn
+                            else self._waiters.append
+                        )(waiter)
             if waiter is None or deadline is None:
                 raise self.LimitExceeded(self.limit)
-            self._wait_for_turn(waiter, deadline)
+            had_turn = self._wait_for_turn(waiter, deadline)
         return self._make_ready(resource, place)
 
-    def _wait_for_turn(self, waiter: waiting.Waiter, deadline: Deadline) -> None:
+    def _has_room(self) -> bool:
+        """Return whether one more may be in use; call it with the lock held."""
+        return not self._limit or len(self._dirty) < self._limit
+
+    def _wait_for_turn(self, waiter: waiting.Waiter, deadline: Deadline) -> bool:
         was_woken = False
         try:
             was_woken = waiter.wait(deadline.remaining())
+            return was_woken
         finally:
             if not was_woken:
                 with self._lock:
@@ -178,26 +191,50 @@ class Resource:
         return prepared
 
     def _wake_next(self) -> None:
-        if self._waiters:
+        """Wake who has waited longest; call it with the lock held."""
+        if self._waiters and self._has_room():
             self._waiters.popleft().wake()
+
+    def _wake_those_with_room(self) -> None:
+        """Wake as many as there is room for, in their order."""
+        with self._lock:
+            count = len(self._waiters)
+            if self._limit and not self._closed:
+                count = min(count, max(self._limit - len(self._dirty), 0))
+            for _ in range(count):
+                self._waiters.popleft().wake()
 
     def release(self, resource: Any) -> None:
         """Take *resource* back."""
         if not self._limit:
+            self._dirty.discard(resource)  # of a time when there was a limit
             self.close_resource(resource)
             return
         with self._lock:
             was_ours = resource in self._dirty
-            self._dirty.discard(resource)
-            keeps = was_ours and not self._closed and len(self._idle) < self._limit
-        if not keeps:
-            if was_ours:
-                self.close_resource(resource)
-            return
-        self.release_resource(resource)
-        with self._lock:
-            self._idle.append(resource)
-            self._wake_next()
+            held = len(self._dirty) + len(self._idle)
+            keeps = was_ours and not self._closed and held <= self._limit
+            if was_ours and not keeps:
+                self._dirty.discard(resource)
+                self._wake_next()
+        if keeps:
+            self._take_back(resource)
+        elif was_ours:
+            self.close_resource(resource)
+
+    def _take_back(self, resource: Any) -> None:
+        is_fit = False
+        try:
+            # Its place stays taken: nobody is to make another one meanwhile.
+            self.release_resource(resource)
+            is_fit = True
+        finally:
+            with self._lock:
+                if resource in self._dirty:
+                    self._dirty.discard(resource)
+                    if is_fit:
+                        self._idle.append(resource)
+                self._wake_next()
 
     def replace(self, resource: Any) -> None:
         """Close *resource*, which is broken; another can be made for it."""
@@ -230,9 +267,7 @@ class Resource:
             resources = [*self._dirty, *self._idle]
             self._dirty.clear()
             self._idle.clear()
-            for waiter in self._waiters:
-                waiter.wake()
-            self._waiters.clear()
+        self._wake_those_with_room()
         for resource in resources:
             with suppress(AttributeError):  # a place, where one is being made
                 self._close_quietly(resource)
@@ -281,6 +316,7 @@ class Resource:
             self.setup()
         if new < previous:
             self._shrink_down(collect=new > 0)
+        self._wake_those_with_room()
 
     def _shrink_down(self, collect: bool = True) -> None:
         while len(self._idle) > (self._limit or 0):
@@ -295,11 +331,9 @@ class Resource:
                     self.close_resource(resource)
 
     def _after_fork(self) -> None:
-        """Drop what the parent has, in a forked child."""
+        """Drop what the parent has, in a forked child; it makes its own on demand."""
         inherited = [*self._dirty, *self._idle]
         self._reset()
         for resource in inherited:
             with suppress(Exception):
                 self.collect_resource(resource)
-        if not self._closed:
-            self.setup()

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from kombu.transport import virtual
 from kombu.transport.virtual.state import BrokerState
 from kombu.transport.virtual.storage import Empty
+from kombu.utils.compat import register_after_fork
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -64,6 +65,18 @@ class MemoryBroker:
         self.state = BrokerState()
         self.queues: dict[str, MemoryQueue] = {}
         self.lock = threading.RLock()
+        register_after_fork(self, MemoryBroker._after_fork)
+
+    def _after_fork(self) -> None:
+        """Make a forked child's copy usable: its threads are gone.
+
+        The messages stay; consumers and owners were the parent's, and so may
+        be a thread that held a lock.
+        """
+        self.lock = threading.RLock()
+        for queue in self.queues.values():
+            queue.waiters = ()
+        self.state.after_fork()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name or '(unnamed)'}, {self.state!r}>"
@@ -94,6 +107,10 @@ class _Brokers:
 
     def __init__(self) -> None:
         self._by_name: dict[str, MemoryBroker] = {}
+        self._lock = threading.Lock()
+        register_after_fork(self, _Brokers._after_fork)
+
+    def _after_fork(self) -> None:
         self._lock = threading.Lock()
 
     def get(self, name: str = "") -> MemoryBroker:

@@ -1,6 +1,6 @@
 """HTTP client on libcurl, whose sockets the event loop itself watches.
 
-Needs the :pypi:`pycurl` package; without it this module can be imported, but
+Needs the ``pycurl`` package; without it this module can be imported, but
 no client can be made.
 """
 

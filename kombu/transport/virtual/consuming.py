@@ -248,9 +248,6 @@ class ConsumingChannel(DeclaringChannel):
         self._may_deliver_again()
         return active
 
-    def _has_no_ack_consumers(self) -> bool:
-        return any(record.no_ack for record in self._records.values())
-
     def _next_consumer(self, queue: str) -> ConsumerRecord | None:
         """Return the consumer of *queue* whose turn it is."""
         records = self._by_queue.get(queue)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from kombu.exceptions import KombuError
 from kombu.transport.virtual._headers import check_arguments
@@ -62,8 +62,22 @@ class DeclaringChannel(AbstractChannel):
 
     @property
     def state(self) -> BrokerState:
-        """What the broker knows of exchanges, queues and bindings."""
-        return self.connection.state  # type: ignore[no-any-return]
+        """What the broker knows of exchanges, queues and bindings.
+
+        Raises:
+            RecoverableConnectionError: The channel is closed.
+        """
+        try:
+            return self.connection.state  # type: ignore[no-any-return]
+        except AttributeError:
+            if self.connection is None:
+                self._raise_closed()
+            raise
+
+    def _raise_closed(self) -> NoReturn:
+        from kombu.exceptions import RecoverableConnectionError
+
+        raise RecoverableConnectionError(f"{self!r}: open another one")
 
     def _virtual_host(self) -> str:
         return self.connection.client.virtual_host or "/"

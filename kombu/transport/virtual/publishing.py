@@ -30,6 +30,10 @@ using binding key {routing_key!r}.
 """
 
 
+#: Flag of code that takes ``**kwargs`` (see the module inspect).
+_CO_VARKEYWORDS = 0x08
+
+
 class UndeliverableWarning(UserWarning):
     """A message matches no queue, and was put into the dead-letter queue."""
 
@@ -37,6 +41,10 @@ class UndeliverableWarning(UserWarning):
 @cache
 def takes_options(function: Any) -> bool:
     """Return whether a storage hook declares ``**kwargs``."""
+    code = getattr(function, "__code__", None)
+    if code is not None:
+        # Asked of the code itself: inspect takes long to import.
+        return bool(code.co_flags & _CO_VARKEYWORDS)
     import inspect
 
     kinds = {p.kind for p in inspect.signature(function).parameters.values()}

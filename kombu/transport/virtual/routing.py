@@ -185,6 +185,10 @@ class RoutingTable:
             f"version {self.version}>"
         )
 
+    def after_fork(self) -> None:
+        """Make a forked child's copy usable: no thread of it holds the lock."""
+        self._lock = threading.RLock()
+
     def _changed(self) -> None:
         self.version += 1
         # A new dictionary rather than an emptied one: a look-up under way

@@ -122,6 +122,14 @@ class BrokerState:
             f"{len(self.queues)} queues, {len(self.bindings)} bindings>"
         )
 
+    def after_fork(self) -> None:
+        """Make a forked child's copy usable: connections were the parent's."""
+        self.lock = threading.RLock()
+        self.routes.after_fork()
+        for record in self.queues.values():
+            record.owner = None
+            record.consumers.clear()
+
     def clear(self) -> None:
         """Forget everything."""
         with self.lock:

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import errno
-import socket
 
 import amqp
 import pytest
@@ -9,7 +8,14 @@ import pytest
 from kombu import Consumer, Message, Producer
 from kombu.exceptions import KombuError, RecoverableConnectionError
 from kombu.transport import base
-from kombu.transport._capabilities import Implements, default_transport_capabilities
+from kombu.transport._capabilities import (
+    ABILITIES,
+    Implements,
+    Support,
+    default_transport_capabilities,
+    native_abilities,
+    virtual_abilities,
+)
 from kombu.transport.base import (
     Management,
     StdChannel,
@@ -156,7 +162,7 @@ class test_Transport:
 class test_on_readable:
     def test_reads_until_there_is_nothing_more(self):
         transport, loop = Transport("client"), FakeLoop()
-        connection = FakeConnection("event", socket.timeout())
+        connection = FakeConnection("event", TimeoutError())
 
         transport.on_readable(connection, loop)
         assert len(loop.soon) == 1
@@ -189,7 +195,7 @@ class test_on_readable:
 
     def test_the_reader_is_made_once(self):
         transport, loop = Transport("client"), FakeLoop()
-        connection = FakeConnection(socket.timeout(), socket.timeout())
+        connection = FakeConnection(TimeoutError(), TimeoutError())
         made = []
         make = transport._make_reader
         transport._make_reader = lambda c: made.append(c) or make(c)
@@ -221,6 +227,41 @@ class test_Implements:
         assert extended.batch_publish is True
         assert default_transport_capabilities.batch_publish is False
         assert extended.exchange_type == {"direct", "topic", "fanout", "headers"}
+
+
+class test_support:
+    def test_what_nothing_is_said_of_is_absent(self):
+        support = Implements().support("priority")
+
+        assert not support
+        assert support.level == "absent"
+
+    def test_abilities_are_merged(self):
+        first = Implements().extend(abilities={"priority": Support("native")})
+        second = first.extend(
+            heartbeats=True, abilities={"delay": Support("emulated", "seconds only")}
+        )
+
+        assert second.support("priority").level == "native"
+        assert second.support("delay") == ("emulated", "seconds only")
+        assert second.heartbeats is True
+        assert not first.support("delay")
+
+    @pytest.mark.parametrize(
+        "ask",
+        [
+            lambda implements: implements.support("telepathy"),
+            lambda implements: implements.extend(abilities={"telepathy": None}),
+        ],
+    )
+    def test_an_unknown_ability(self, ask):
+        with pytest.raises(KeyError, match=r"unknown ability 'telepathy': known are"):
+            ask(Implements())
+
+    @pytest.mark.parametrize("abilities", [native_abilities, virtual_abilities])
+    def test_all_that_is_said_has_words(self, abilities):
+        assert set(abilities) <= set(ABILITIES)
+        assert all(abilities.values())
 
 
 class test_to_rabbitmq_queue_arguments:

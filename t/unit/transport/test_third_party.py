@@ -477,7 +477,13 @@ class test_tables_in_the_store:
     def test_nothing_is_declared_if_nothing_was_lost(self, open):
         channel = open(third_party.TableTransport)
         exchange = Exchange("e")
-        publish(channel, 1, exchange=exchange, queue="k", declare=[Queue("q", exchange, "k")])
+        publish(
+            channel,
+            1,
+            exchange=exchange,
+            queue="k",
+            declare=[Queue("q", exchange, "k")],
+        )
         store.cut()
 
         publish(channel, 2, exchange=exchange, queue="unbound")
@@ -574,7 +580,9 @@ class test_waiting:
         channel.connection.client.drain_events()
 
         assert payloads(received) == [1]
-        assert [call for call in store.cut() if call[0] == "poll"] == [("poll", None)] * 4
+        assert [call for call in store.cut() if call[0] == "poll"] == [
+            ("poll", None)
+        ] * 4
 
     def test_a_poller_is_closed_with_the_connection(self, open):
         channel = open(third_party.PollerTransport)

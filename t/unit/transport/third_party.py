@@ -94,7 +94,7 @@ class PollChannel(Channel):
         if self.misses:
             self.misses -= 1
             raise Empty()
-        return cycle.get(callback)
+        return super()._poll(cycle, callback, timeout=timeout)
 
 
 class PollTransport(Transport):
@@ -265,9 +265,7 @@ class OwnMessage(BaseMessage):
         properties = payload["properties"]
         self.raw = payload
         super().__init__(
-            body=channel.decode_body(
-                payload["body"], properties.get("body_encoding")
-            ),
+            body=channel.decode_body(payload["body"], properties.get("body_encoding")),
             channel=channel,
             delivery_tag=properties["delivery_tag"],
             content_type=payload["content-type"],

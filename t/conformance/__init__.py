@@ -1,0 +1,1 @@
+"""The conformance suite (:mod:`kombu.testing.conformance`), a file a transport."""
