@@ -15,6 +15,7 @@ from kombu.exceptions import (
     DecodeError,
     EncodeError,
     KombuError,
+    NotBoundError,
     OperationalError,
     SerializerNotInstalled,
 )
@@ -168,13 +169,14 @@ class test_publish:
 
     def test_subclasses_have_defaults_too(self, channel):
         class Mine(Producer):
-            exchange = "e"
             routing_key = "k"
             serializer = "yaml"
             auto_declare = False
 
-        Mine(channel).publish(1)
-        assert published(channel)[1]["exchange"] == "e"
+        Mine(channel, "e").publish(1)
+        prepared, options = published(channel)
+        assert (options["exchange"], options["routing_key"]) == ("e", "k")
+        assert prepared[2] == "application/x-yaml"
         assert "exchange_declare" not in channel.names()
 
     @pytest.mark.parametrize("exchange", [None, ""])
@@ -308,12 +310,15 @@ class test_publish_with_retry:
         failing = Failing()
         failing.connection = connection.default_channel.connection
         producer.channel = failing
-        queue = Queue("q")(connection)
-        queue.declare()
         producer.publish(
-            1, routing_key="q", correlation_id="c", retry=True, retry_policy=self.policy
+            1,
+            routing_key="q",
+            correlation_id="c",
+            declare=[Queue("q")],
+            retry=True,
+            retry_policy=self.policy,
         )
-        message = queue.get()
+        message = Queue("q")(connection).get()
         assert seen == [{"delivery_mode": 2, "correlation_id": "c"}]
         assert message.delivery_tag != "from a lost channel"
 
@@ -698,7 +703,7 @@ class test_Consumer_calls:
             "<Consumer: [<unbound Queue a -> <unbound Exchange ''(direct)> -> >]>"
         )
         assert consumer.connection is None
-        with pytest.raises(AttributeError):
+        with pytest.raises(NotBoundError):
             consumer.consume()
 
     def test_on_a_connection(self, connection):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import traceback
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from uuid import uuid4
@@ -1048,9 +1049,10 @@ def _fork_and_publish(connection):
             other.Producer().publish(
                 "new", routing_key="k", exchange="e", declare=[queue]
             )
-            bodies = [
-                other.SimpleQueue(Queue("q")).get(timeout=5).payload for _ in "ab"
-            ]
+            simple = other.SimpleQueue(Queue("q"))
+            bodies = [simple.get(timeout=5).payload for _ in range(2)]
             os._exit(0 if bodies == ["kept", "mine"] else 1)
+    except BaseException:
+        traceback.print_exc()
     finally:
         os._exit(2)
