@@ -15,6 +15,7 @@ from collections import defaultdict, deque
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport import virtual
+from kombu.transport._capabilities import EMULATED, Support
 from kombu.transport.virtual.state import BrokerState
 from kombu.transport.virtual.storage import Empty
 from kombu.utils.compat import register_after_fork
@@ -233,7 +234,12 @@ class Transport(virtual.Transport):
     knows_all_consumers = True
     knows_all_options = True
 
-    implements = virtual.Transport.implements.extend(asynchronous=True)
+    implements = virtual.Transport.implements.extend(
+        asynchronous=True,
+        abilities=dict.fromkeys(
+            ("auto_delete", "cancel_notice", "requeue_to_head"), Support(EMULATED)
+        ),
+    )
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
         host = client.hostname

@@ -177,7 +177,9 @@ def loads(
         ValueError: If *s* is no JSON, or holds a type that is not registered.
         UnicodeDecodeError: If *s* is not in UTF-8.
     """
-    if type(s) is not str:
+    if decode_bytes and type(s) is bytes:
+        s = s.decode()
+    elif type(s) is not str:
         if isinstance(s, memoryview):
             s = s.tobytes()
         if decode_bytes and isinstance(s, (bytes, bytearray)):

@@ -13,7 +13,7 @@ import threading
 import time
 from typing import Protocol
 
-__all__ = ("Waiter", "Wakeable", "monotonic", "sleep")
+__all__ = ("Waiter", "Wakeable", "monotonic", "sleep", "wait_on")
 
 
 def monotonic() -> float:
@@ -24,6 +24,19 @@ def monotonic() -> float:
 def sleep(seconds: float) -> None:
     """Suspend the calling thread or greenlet for *seconds*."""
     time.sleep(seconds)
+
+
+def wait_on(condition: threading.Condition, timeout: float | None = None) -> bool:
+    """Wait until *condition*, which is held, is notified.
+
+    Arguments:
+        condition: The condition.
+        timeout: Seconds to wait at most.
+
+    Returns:
+        False if the time ran out.
+    """
+    return condition.wait(timeout)
 
 
 class Wakeable(Protocol):
@@ -68,6 +81,6 @@ class Waiter:
         """
         with self._condition:
             if not self._is_woken:
-                self._condition.wait(timeout)
+                wait_on(self._condition, timeout)
             was_woken, self._is_woken = self._is_woken, False
             return was_woken

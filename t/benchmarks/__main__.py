@@ -36,7 +36,7 @@ GOALS = (
     Goal("simple_queue", 0.35),
     Goal("publish_bytes_64k", 0.10),
     Goal("consume_bytes_64k", 0.10),
-    Goal("topic_10_bindings", 0.35),
+    Goal("topic_10_bindings", 0.50),
     Goal("topic_10000_bindings", 0.01),
     Goal("direct_10000_bindings", 0.10),
     Goal("fanout_100_queues", 0.35),

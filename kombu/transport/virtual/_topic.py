@@ -30,20 +30,25 @@ class _Node(Generic[_T]):
 class TopicTrie(Generic[_T]):
     """Values by topic pattern."""
 
-    __slots__ = ("_root",)
+    __slots__ = ("_open_ended", "_root")
 
     def __init__(self) -> None:
         self._root: _Node[_T] = _Node()
+        #: How many values have a pattern with ``#``.
+        self._open_ended = 0
 
     def add(self, pattern: str, value: _T) -> None:
         """Have *value* match what *pattern* matches."""
         node = self._root
-        for word in _words(pattern):
+        words = _words(pattern)
+        for word in words:
             child = node.children.get(word)
             if child is None:
                 child = node.children[word] = _Node()
             node = child
-        node.values[value] = None
+        if value not in node.values:
+            node.values[value] = None
+            self._open_ended += _ANY_WORDS in words
 
     def discard(self, pattern: str, value: _T) -> None:
         """Undo :meth:`add`; branches that lead nowhere are cut."""
@@ -54,7 +59,10 @@ class TopicTrie(Generic[_T]):
             if child is None:
                 return
             path.append(child)
-        path[-1].values.pop(value, None)
+        if value not in path[-1].values:
+            return
+        del path[-1].values[value]
+        self._open_ended -= _ANY_WORDS in words
         for word, parent, child in zip(
             reversed(words), reversed(path[:-1]), reversed(path[1:]), strict=True
         ):
@@ -65,6 +73,27 @@ class TopicTrie(Generic[_T]):
     def match(self, routing_key: str) -> dict[_T, None]:
         """Return the values whose pattern matches, each once."""
         words = _words(routing_key)
+        if self._open_ended:
+            return self._match_open_ended(words)
+        # Without "#" all that can match has as many words as the key.
+        nodes = [self._root]
+        for word in words:
+            following = []
+            for node in nodes:
+                children = node.children
+                # A literal sign in the key must not be taken for the sign.
+                if word in children and word not in _SIGNS:
+                    following.append(children[word])
+                if _ONE_WORD in children and word:
+                    following.append(children[_ONE_WORD])
+            nodes = following
+        found: dict[_T, None] = {}
+        for node in nodes:
+            found.update(node.values)
+        return found
+
+    def _match_open_ended(self, words: list[str]) -> dict[_T, None]:
+        """Return what matches, some of the patterns having ``#``."""
         found: dict[_T, None] = {}
         # (node, how many words it has used up); a set, since several "#" in
         # one pattern would reach the same place on many ways.
@@ -79,7 +108,6 @@ class TopicTrie(Generic[_T]):
                 found.update(node.values)
             else:
                 word = words[used]
-                # A literal sign in the key must not be taken for the sign.
                 if word not in _SIGNS and word in node.children:
                     todo.append((node.children[word], used + 1))
                 if word and _ONE_WORD in node.children:

@@ -284,7 +284,7 @@ class ConsumingChannel(DeclaringChannel):
         consumer.callback(message)
 
     def _hold(self, message: Any) -> None:
-        qos = self.qos
+        qos = self._qos or self.qos
         tag = message.delivery_tag
         try:
             is_unfit = tag in qos._delivered
@@ -355,7 +355,7 @@ class ConsumingChannel(DeclaringChannel):
             delivery_tag: Its tag.
             multiple: Also acknowledge all that were delivered before.
         """
-        qos = self.qos
+        qos = self._qos or self.qos
         if multiple:
             for tag in qos.tags_up_to(delivery_tag):
                 qos.ack(tag)

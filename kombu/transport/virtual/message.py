@@ -41,23 +41,25 @@ class Message(BaseMessage):
         self._decoded_cache = None
         self._state = "RECEIVED"
         try:
+            # As every kombu writes it; what is absent is seen to below.
             properties = payload["properties"]
             # Queues share the envelope: what a consumer changes must not show
             # in the copies of others, nor when it is put back.
-            self.properties = dict(properties)
-            self.delivery_info = dict(properties.get("delivery_info") or ())
-            headers = payload.get("headers")
-            self.headers = headers = dict(headers) if headers else {}
-            self.delivery_tag = properties.get("delivery_tag") or unique_id()
-            self.content_type = payload.get("content-type")
-            self.content_encoding = payload.get("content-encoding")
-            self.body = body = payload.get("body")
-            encoding = properties.get("body_encoding")
-            is_redelivered = "redelivered" in payload
-        except (TypeError, ValueError, AttributeError, LookupError):
-            self._init_malformed(payload)
-            return
-        if is_redelivered and payload["redelivered"]:
+            self.properties = properties.copy()
+            self.delivery_info = properties["delivery_info"].copy()
+            self.headers = headers = payload["headers"].copy()
+            self.delivery_tag = properties["delivery_tag"] or unique_id()
+            self.content_type = payload["content-type"]
+            self.content_encoding = payload["content-encoding"]
+            self.body = body = payload["body"]
+            encoding = properties["body_encoding"]
+        except (TypeError, AttributeError, LookupError):
+            try:
+                body, headers, encoding = self._init_from_parts(payload)
+            except (TypeError, ValueError, AttributeError, LookupError):
+                self._init_malformed(payload)
+                return
+        if payload.get("redelivered"):
             self.delivery_info["redelivered"] = True
         if encoding:
             self._unpack(self._decode_body)
@@ -65,6 +67,18 @@ class Message(BaseMessage):
             self.body = body.encode("utf-8", "surrogatepass")
         if headers and "compression" in headers and not self.errors:
             self._unpack(self._decompress)
+
+    def _init_from_parts(self, payload: Any) -> tuple[Any, dict[str, Any], Any]:
+        """Take what there is of an envelope that lacks some of its parts."""
+        properties = payload["properties"]
+        self.properties = dict(properties)
+        self.delivery_info = dict(properties.get("delivery_info") or ())
+        self.headers = dict(payload.get("headers") or ())
+        self.delivery_tag = properties.get("delivery_tag") or unique_id()
+        self.content_type = payload.get("content-type")
+        self.content_encoding = payload.get("content-encoding")
+        self.body = payload.get("body")
+        return self.body, self.headers, properties.get("body_encoding")
 
     def _init_malformed(self, payload: Any) -> None:
         self.properties = {}

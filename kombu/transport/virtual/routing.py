@@ -177,6 +177,8 @@ class RoutingTable:
         self._lock = threading.RLock()
         self._exchanges: dict[str, _Exchange] = {}
         self._answers: dict[tuple[str, str], tuple[str, ...]] = {}
+        # Whether an exchange was ever bound to another.
+        self._has_links = False
         self.version = 0
 
     def __repr__(self) -> str:
@@ -230,6 +232,7 @@ class RoutingTable:
         """Lead what *source* routes for *key* and *arguments* to a destination."""
         with self._lock:
             self._exchanges[source].index.add(key, arguments, to)
+            self._has_links |= to.is_exchange
             self._changed()
 
     def unbind(
@@ -276,10 +279,15 @@ class RoutingTable:
         self, name: str, key: str, headers: Mapping[str, Any]
     ) -> tuple[tuple[str, ...], bool]:
         """Follow the bindings; tell also whether headers had a say."""
+        exchange = self._exchanges[name]
+        if not self._has_links and exchange.alternate is None:
+            # No binding leads to an exchange: the first answer is the last.
+            found = exchange.index.match(key, headers)
+            return tuple(to.name for to in found), exchange.type == "headers"
         queues: dict[str, None] = {}
         reads_headers = False
         visited = {name}
-        todo = [self._exchanges[name]]
+        todo = [exchange]
         while todo:
             exchange = todo.pop()
             reads_headers |= exchange.type == "headers"

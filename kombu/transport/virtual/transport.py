@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 from kombu.exceptions import ChannelLimitExceeded, TimeoutError
 from kombu.log import get_logger
 from kombu.transport import base
+from kombu.transport._capabilities import virtual_abilities
 from kombu.transport._options import COMMON_OPTIONS, warn_of_unknown
 from kombu.transport.virtual.channel import Channel
 from kombu.transport.virtual.consuming import polls_by_hook
@@ -69,7 +70,7 @@ class Transport(base.Transport):
     cycle: Any = None
     state: BrokerState
 
-    implements = base.Transport.implements
+    implements = base.Transport.implements.extend(abilities=virtual_abilities)
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
         super().__init__(client, **kwargs)
