@@ -244,7 +244,6 @@ class Address:
                 if include_password
                 else str(maybe_sanitize_url(hostname, mask))
             )
-        from urllib.parse import quote
 
         fields = self.info()
         port, userid, password, virtual_host, transport = getfields(fields)
@@ -256,7 +255,7 @@ class Address:
             port,
             userid,
             password if password is None else str(password),
-            quote(virtual_host or "/", safe="/"),
+            virtual_host or "/",
             sanitize=not include_password and password is not None,
             mask=mask,
         )

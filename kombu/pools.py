@@ -11,7 +11,7 @@ from typing import Any
 
 from kombu.messaging import Producer
 from kombu.resource import Resource
-from kombu.utils.collections import EqualityDict
+from kombu.utils.collections import EqualityDict, eqhash
 from kombu.utils.compat import register_after_fork
 
 __all__ = (
@@ -153,8 +153,9 @@ class PoolGroup(EqualityDict):
         limit = self.limit
         if limit is use_global_limit:
             limit = get_limit()
-        pool = self[resource] = self.create(resource, limit)
-        return pool
+        pool = self.create(resource, limit)
+        # Of two threads that make one at a time, both get the same.
+        return dict.setdefault(self, eqhash(resource), pool)
 
 
 class Connections(PoolGroup):

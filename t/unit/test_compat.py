@@ -1,193 +1,202 @@
-"""Carrot's interface."""
+"""The interface of the library that came before."""
 
 from __future__ import annotations
 
 import pytest
 
-from kombu import Exchange, Queue
-from kombu.compat import Consumer, ConsumerSet, Publisher, entry_to_queue
+from kombu import Exchange, Queue, compat
+from kombu.exceptions import KombuError
 
 
 @pytest.fixture
 def publisher(connection):
-    return Publisher(connection, exchange="e", exchange_type="topic", routing_key="rk")
+    return compat.Publisher(connection, "e", "k")
 
 
 @pytest.fixture
 def consumer(connection):
-    return Consumer(
-        connection,
-        queue="q",
-        exchange="e",
-        exchange_type="topic",
-        routing_key="rk",
-    )
+    return compat.Consumer(connection, queue="q", exchange="e", routing_key="k")
 
 
 class test_Publisher:
-    def test_declares_the_exchange_it_is_told(self, connection):
-        publisher = Publisher(
-            connection,
-            exchange="e",
-            exchange_type="fanout",
-            routing_key="rk",
-            durable=False,
-            auto_delete=True,
+    def test_settings(self, connection):
+        publisher = compat.Publisher(
+            connection, "e", "k", exchange_type="topic", durable=False, auto_delete=True
         )
         exchange = publisher.exchange
-        assert (exchange.name, exchange.type) == ("e", "fanout")
-        assert not exchange.durable
-        assert exchange.auto_delete
+        assert (exchange.name, exchange.type) == ("e", "topic")
+        assert (exchange.durable, exchange.auto_delete) == (False, True)
+        assert publisher.routing_key == "k"
+        assert publisher.backend is publisher.channel is connection.default_channel
 
-    def test_takes_an_exchange_as_it_is(self, connection):
-        exchange = Exchange("given", "direct")
-        assert Publisher(connection, exchange=exchange).exchange == exchange
+    def test_settings_of_a_class(self, connection):
+        class Mine(compat.Publisher):
+            exchange = "e"
+            exchange_type = "topic"
+            routing_key = "k"
+            durable = False
 
-    def test_sends_to_its_exchange(self, publisher, consumer):
-        publisher.send({"n": 1})
-        assert consumer.fetch().payload == {"n": 1}
+        publisher = Mine(connection)
+        assert publisher.exchange == Exchange("e", "topic", durable=False)
+        assert publisher.routing_key == "k"
 
-    def test_backend_is_the_channel(self, publisher):
-        assert publisher.backend is publisher.channel
+    def test_an_exchange_that_is_made_already(self, connection):
+        exchange = Exchange("made", "fanout")
+        assert compat.Publisher(connection, exchange).exchange == exchange
 
-    def test_leaving_the_block_leaves_the_channel_open(self, connection):
-        with Publisher(connection, exchange="e") as publisher:
-            channel = publisher.channel
+    def test_on_a_channel(self, connection):
+        channel = connection.channel()
+        assert compat.Publisher(connection, "e", channel=channel).channel is channel
+
+    @pytest.mark.parametrize("how", ["close", "with"])
+    def test_closing_leaves_the_channel_to_others(self, publisher, connection, how):
+        channel = publisher.channel
+        if how == "close":
+            publisher.close()
+        else:
+            with publisher as entered:
+                assert entered is publisher
         assert publisher._closed
         assert not channel.closed
+        assert connection.default_channel is channel
 
-    def test_closing_one_that_was_never_used_opens_nothing(self, connection):
-        publisher = Publisher(connection, exchange="e")
-        publisher.close()
-        assert not connection.connected
+    def test_send(self, publisher, consumer):
+        publisher.send({"a": 1}, serializer="yaml")
+        assert consumer.fetch().content_type == "application/x-yaml"
 
 
 class test_Consumer:
-    def test_declares_queue_and_exchange(self, connection):
-        consumer = Consumer(
+    def test_settings(self, connection):
+        consumer = compat.Consumer(
             connection,
             queue="q",
             exchange="e",
-            routing_key="rk",
+            routing_key="k",
+            exchange_type="topic",
             durable=False,
             exclusive=True,
             auto_delete=True,
+            no_ack=True,
         )
         (queue,) = consumer.queues
-        assert (queue.name, queue.exchange.name, queue.routing_key) == ("q", "e", "rk")
+        assert (queue.name, queue.routing_key) == ("q", "k")
         assert (queue.durable, queue.exclusive, queue.auto_delete) == (
             False,
             True,
             True,
         )
+        assert queue.exchange == Exchange("e", "topic", durable=False, auto_delete=True)
+        assert consumer.no_ack is True
+        assert consumer.backend is consumer.channel is not connection.default_channel
 
-    def test_fetch_returns_none_if_there_is_nothing(self, consumer):
+    def test_fetch(self, publisher, consumer):
         assert consumer.fetch() is None
+        publisher.send({"a": 1})
+        message = consumer.fetch()
+        assert message.payload == {"a": 1}
+        assert not message.acknowledged
 
-    def test_fetch_gives_to_the_callbacks_if_asked(self, publisher, consumer):
-        received = []
-        consumer.register_callback(lambda body, message: received.append(body))
+    def test_fetch_with_callbacks(self, publisher, consumer):
+        got = []
+        consumer.register_callback(lambda body, message: got.append(body))
         publisher.send(1)
         publisher.send(2)
-        consumer.fetch()
-        assert received == []
-        consumer.fetch(enable_callbacks=True)
-        assert received == [2]
+        consumer.fetch(no_ack=True)
+        consumer.fetch(no_ack=True, enable_callbacks=True)
+        assert got == [2]
 
-    def test_wait_delivers_as_many_as_asked(self, publisher, consumer):
-        received = []
-        consumer.register_callback(lambda body, message: received.append(body))
+    def test_iterconsume_and_wait(self, publisher, consumer):
+        got = []
+        consumer.register_callback(lambda body, message: got.append(body))
         for number in range(3):
             publisher.send(number)
-        consumer.wait(limit=2)
-        assert received == [0, 1]
+        assert list(consumer.iterconsume(limit=2, no_ack=True)) == [None, None]
+        assert consumer.wait(limit=1) == [None]
+        assert got == [0, 1, 2]
 
-    def test_iterqueue_ends_when_empty(self, publisher, consumer):
+    def test_iterqueue(self, publisher, consumer):
         for number in range(3):
             publisher.send(number)
-        assert [m.payload for m in consumer.iterqueue(limit=1)] == [0]
-        assert [m.payload for m in consumer.iterqueue()] == [1, 2]
-
-    def test_iterating_goes_on_without_end(self, publisher, consumer):
-        publisher.send(1)
-        messages = iter(consumer)
-        assert next(messages).payload == 1
-        assert next(messages) is None
-        assert next(messages) is None
+        assert [m.payload for m in consumer.iterqueue(limit=2)] == [0, 1]
+        assert [m.payload for m in consumer.iterqueue()] == [2]
+        assert list(consumer.iterqueue(limit=2, infinite=True)) == [None, None]
+        publisher.send(9)
+        assert next(iter(consumer)).payload == 9
 
     def test_discard_all(self, publisher, consumer):
         publisher.send(1)
         publisher.send(2)
         assert consumer.discard_all() == 2
-        assert consumer.fetch() is None
+        with pytest.raises(NotImplementedError, match="filters") as caught:
+            consumer.discard_all(filterfunc=bool)
+        assert isinstance(caught.value, KombuError)
 
-    def test_what_carrot_had_and_we_have_not_says_what_to_do(self, consumer):
-        with pytest.raises(NotImplementedError, match="iterqueue"):
-            consumer.discard_all(lambda message: True)
+    def test_process_next(self, consumer):
         with pytest.raises(NotImplementedError, match="fetch"):
             consumer.process_next()
 
-    def test_revive_uses_the_new_channel(self, connection, consumer):
+    @pytest.mark.parametrize("how", ["close", "with"])
+    def test_closing_closes_its_channel(self, consumer, how):
+        channel = consumer.channel
+        consumer.consume()
+        if how == "close":
+            consumer.close()
+        else:
+            with consumer as entered:
+                assert entered is consumer
+        assert consumer._closed
+        assert channel.closed
+
+    def test_revive(self, consumer, connection):
         channel = connection.channel()
         consumer.revive(channel)
-        assert consumer.backend is channel
-        assert consumer.channel is channel
-
-    def test_leaving_the_block_closes_the_channel(self, connection):
-        with Consumer(connection, queue="q", exchange="e") as consumer:
-            channel = consumer.channel
-            consumer.consume()
-        assert channel.closed
-        assert consumer._closed
+        assert consumer.backend is consumer.channel is channel
 
 
 class test_ConsumerSet:
-    def test_consumes_from_settings_and_from_consumers(self, connection, consumer):
-        consumers = ConsumerSet(
+    def test_queues_from_everywhere(self, connection, publisher, consumer):
+        consumers = compat.ConsumerSet(
             connection,
-            from_dict={"q1": {"exchange": "e1", "exchange_type": "topic"}},
+            from_dict={"one": {"exchange": "e", "routing_key": "one"}},
             consumers=[consumer],
         )
-        assert sorted(queue.name for queue in consumers.queues) == ["q", "q1"]
+        consumers.add_consumer_from_dict("two", exchange="e", routing_key="two")
+        consumers.add_consumer(
+            compat.Consumer(connection, queue="three", exchange="e", routing_key="3")
+        )
+        assert {queue.name for queue in consumers.queues} == {
+            "one",
+            "q",
+            "two",
+            "three",
+        }
+        got = []
+        consumers.register_callback(lambda body, message: got.append(body))
+        for key in ("one", "two", "3", "k"):
+            publisher.send(key, routing_key=key)
+        list(consumers.iterconsume(limit=3, no_ack=True))
+        assert len(got) == 3
+        assert consumers.discard_all() == 1
 
-    def test_queues_can_be_added(self, connection, consumer):
-        consumers = ConsumerSet(connection)
-        consumers.add_consumer_from_dict("q2", exchange="e2", binding_key="k2")
-        consumers.add_consumer(consumer)
-        names = {queue.name: queue.routing_key for queue in consumers.queues}
-        assert names == {"q2": "k2", "q": "rk"}
-
-    def test_iterconsume_delivers(self, connection, publisher, consumer):
-        consumers = ConsumerSet(connection, consumers=[consumer])
-        received = []
-        consumers.register_callback(lambda body, message: received.append(body))
-        publisher.send("a")
-        publisher.send("b")
-        assert len(list(consumers.iterconsume(limit=2))) == 2
-        assert received == ["a", "b"]
-
-    def test_discard_all(self, connection, publisher, consumer):
-        publisher.send("a")
-        assert ConsumerSet(connection, consumers=[consumer]).discard_all() == 1
-
-    def test_closes_but_its_own_channel(self, connection, consumer):
-        theirs = connection.channel()
-        ConsumerSet(connection, consumers=[consumer], channel=theirs).close()
-        assert not theirs.closed
-        consumers = ConsumerSet(connection, consumers=[consumer])
-        ours = consumers.channel
+    def test_closing_its_own_channel(self, connection):
+        consumers = compat.ConsumerSet(connection)
+        channel = consumers.channel
+        assert channel is not connection.default_channel
         consumers.close()
-        assert ours.closed
+        assert channel.closed
 
-    def test_revive_uses_the_new_channel(self, connection):
-        consumers = ConsumerSet(connection)
+    def test_closing_with_the_channel_of_another(self, connection):
         channel = connection.channel()
-        consumers.revive(channel)
+        consumers = compat.ConsumerSet(connection, channel=channel)
         assert consumers.backend is channel
+        consumers.close()
+        assert not channel.closed
+
+    def test_revive(self, connection):
+        consumers, channel = compat.ConsumerSet(connection), connection.channel()
+        consumers.revive(channel)
+        assert consumers.backend is consumers.channel is channel
 
 
-def test_entry_to_queue_reads_flat_settings():
-    queue = entry_to_queue("q", exchange="e", binding_key="k", exchange_type="topic")
-    assert isinstance(queue, Queue)
-    assert (queue.name, queue.exchange.name, queue.exchange.type) == ("q", "e", "topic")
-    assert queue.routing_key == "k"
+def test_entry_to_queue():
+    assert compat.entry_to_queue("q", exchange="e") == Queue("q", Exchange("e"))

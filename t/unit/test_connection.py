@@ -13,6 +13,8 @@ import weakref
 from uuid import uuid4
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from kombu import BrokerConnection, Connection, Consumer, Exchange, Producer, Queue
 from kombu import connection as connection_module
@@ -38,6 +40,8 @@ from kombu.simple import SimpleBuffer, SimpleQueue
 from kombu.transport import TRANSPORT_ALIASES, memory
 from kombu.transport import _transport_cache as transport_cache
 from t.unit.fakes import BrokerLost, Network
+
+texts = st.text(st.characters(blacklist_categories=["Cs"]), min_size=1, max_size=12)
 
 
 class RabbitLike(memory.Transport):
@@ -254,6 +258,35 @@ class test_address:
         assert hash(one.__eqhash__()) == hash(other.__eqhash__())
         third = Connection("amqp://u:p@h//", transport_options={"a": 1})
         assert one.__eqhash__() != third.__eqhash__()
+
+    def test_tls_options(self):
+        url = "amqp://h//?ssl_ca_certs=ca.pem"
+        first, second = Connection(url), Connection(url)
+        assert first.ssl == {"ssl_ca_certs": "ca.pem"}
+        first.ssl["mine"] = 1
+        assert "mine" not in second.ssl
+
+    @given(
+        userid=texts,
+        password=texts,
+        virtual_host=texts,
+        port=st.none() | st.integers(1, 65535),
+    )
+    @settings(max_examples=40, suppress_health_check=list(HealthCheck))
+    def test_any_parameters_survive_a_url(self, userid, password, virtual_host, port):
+        connection = Connection(
+            "amqp://h",
+            userid=userid,
+            password=password,
+            virtual_host=virtual_host,
+            port=port,
+        )
+        again = Connection(connection.as_uri(include_password=True))
+        assert (again.userid, again.password) == (userid, password)
+        assert again.virtual_host == virtual_host
+        assert again.port == (port or 5672)
+        shown = Connection(connection.as_uri(mask="hidden"))
+        assert (shown.userid, shown.password) == (userid, "hidden")
 
     def test_old_name(self):
         assert BrokerConnection is Connection
@@ -819,6 +852,22 @@ class test_ensure:
         connection.connect()
         ensured(connection, Worker(2, RecoverableChannelError("x")))()
         assert network.tried() == "a"
+
+    def test_failed_connects_are_told_and_count(self, network, clock):
+        connection = network.connect()
+        connection.connect()
+        network.kill()
+        told = []
+        with pytest.raises(OperationalError):
+            ensured(
+                connection,
+                Worker(1, BrokerLost("lost")),
+                errback=lambda error, pause: told.append((str(error), pause)),
+                max_retries=3,
+                interval_max=1,
+            )()
+        assert told == [("lost", 0), ("a is dead", 1), ("a is dead", 1)]
+        assert network.tried() == "aaaa"
 
     @pytest.mark.parametrize("max_retries", [0, 1, 3])
     def test_limit(self, network, clock, max_retries):

@@ -1,206 +1,229 @@
-"""What people write first, after reading kombu's documentation."""
+"""What people have in their programs: each test is a program that must work."""
 
 from __future__ import annotations
 
 import pickle
-import threading
+import queue
+import socket
+from uuid import uuid4
 
 import pytest
 
-from kombu import Connection, Consumer, Exchange, Producer, Queue, eventloop
-from kombu.common import collect_replies, send_reply
-from kombu.exceptions import NotBoundError
+import kombu
+from kombu import Connection, Consumer, Exchange, Producer, Queue
+from kombu.common import collect_replies, eventloop
 from kombu.mixins import ConsumerMixin
 from kombu.pidbox import Mailbox
 from kombu.pools import connections, producers
 
-media_exchange = Exchange("media", "direct", durable=True)
-video_queue = Queue("video", exchange=media_exchange, routing_key="video")
+
+@pytest.fixture
+def url():
+    return f"memory://{uuid4()}"
 
 
-def test_publish_with_declare_then_consume_with_callbacks(connection):
-    received = []
+def test_publish_and_consume(url):
+    media = Exchange("media", "direct", durable=True)
+    videos = Queue("video", exchange=media, routing_key="video")
+    seen = []
 
     def process_media(body, message):
-        received.append(body)
+        seen.append(body)
         message.ack()
 
-    producer = connection.Producer(serializer="json")
-    producer.publish(
-        {"name": "/tmp/lolcat1.avi", "size": 1301013},
-        exchange=media_exchange,
-        routing_key="video",
-        declare=[video_queue],
-    )
-    with connection.Consumer(video_queue, callbacks=[process_media]) as consumer:
-        connection.drain_events(timeout=5)
-        assert consumer.queues[0].name == "video"
-    assert received == [{"name": "/tmp/lolcat1.avi", "size": 1301013}]
+    with Connection(url) as conn:
+        producer = conn.Producer(serializer="json")
+        producer.publish(
+            {"name": "/tmp/lolcat1.avi", "size": 1301013},
+            exchange=media,
+            routing_key="video",
+            declare=[videos],
+        )
+        with conn.Consumer(videos, callbacks=[process_media]) as consumer:
+            assert consumer
+            conn.drain_events(timeout=1)
+    assert seen == [{"name": "/tmp/lolcat1.avi", "size": 1301013}]
 
 
-def test_several_queues_and_consumers(connection):
-    image_queue = Queue("image", exchange=media_exchange, routing_key="image")
+def test_several_queues(url):
+    media = Exchange("media", "direct")
+    videos = Queue("video", exchange=media, routing_key="video")
+    images = Queue("image", media, routing_key="image")
     seen = []
-    with Consumer(
-        connection,
-        [video_queue, image_queue],
-        callbacks=[lambda body, message: (seen.append(body), message.ack())],
-        accept=["json"],
-    ):
-        producer = Producer(connection, exchange=media_exchange)
-        producer.publish("v", routing_key="video", serializer="json")
-        producer.publish("i", routing_key="image", serializer="json")
-        for _ in eventloop(connection, limit=2, timeout=5):
-            pass
-    assert sorted(seen) == ["i", "v"]
+    with Connection(url) as connection:
+        with connection.Consumer(
+            [videos, images],
+            callbacks=[lambda body, message: seen.append(body) or message.ack()],
+        ):
+            for key in ("video", "image"):
+                connection.Producer().publish(key, exchange=media, routing_key=key)
+            for _ in eventloop(connection, limit=2, timeout=1):
+                pass
+    assert sorted(seen) == ["image", "video"]
 
 
-def test_eventloop_says_when_nothing_comes(connection):
-    with connection.Consumer(video_queue, callbacks=[print]):
-        with pytest.raises(TimeoutError):
-            list(eventloop(connection, limit=1, timeout=0.01))
-        quiet = eventloop(connection, limit=1, timeout=0.01, ignore_timeouts=True)
-        assert list(quiet) == []
+def test_by_hand(url):
+    connection = Connection(url)
+    connection.connect()
+    channel = connection.channel()
+    exchange = Exchange("tasks", type="topic", channel=channel)
+    producer = Producer(channel, exchange, routing_key="task.low")
+    task_queue = Queue("tasks", exchange, routing_key="task.#", channel=channel)
+    task_queue.declare()
+    producer.publish({"hello": "world"}, compression="bzip2")
+    message = task_queue.get()
+    assert message.payload == {"hello": "world"}
+    message.ack()
+    task_queue.unbind_from(exchange, "task.#")
+    task_queue.delete()
+    exchange.delete()
+    connection.release()
 
 
-def test_simple_queue(connection):
-    with connection.SimpleQueue("simple_queue") as queue:
-        queue.put("helloworld, sent at noon")
-        message = queue.get(block=True, timeout=5)
+def test_consumer_on_a_channel(url):
+    seen = []
+    with Connection(url) as connection, connection.channel() as channel:
+        consumer = Consumer(channel, Queue("q"), accept=["json", "pickle"])
+        consumer.register_callback(lambda body, message: seen.append(message))
+        consumer.consume()
+        connection.Producer().publish([1], routing_key="q", serializer="pickle")
+        connection.drain_events(timeout=1)
+        seen[0].ack()
+    assert seen[0].decode() == [1]
+
+
+def test_hello_world_with_a_simple_queue(url):
+    with Connection(url) as connection:
+        simple_queue = connection.SimpleQueue("simple_queue")
+        simple_queue.put("helloworld, sent at noon")
+        simple_queue.close()
+    with Connection(url) as connection:
+        simple_queue = connection.SimpleQueue("simple_queue")
+        message = simple_queue.get(block=True, timeout=1)
         assert message.payload == "helloworld, sent at noon"
         message.ack()
         with pytest.raises(queue.Empty):
-            queue.get_nowait()
+            simple_queue.get_nowait()
+        simple_queue.close()
 
 
-def test_pools(connection):
-    with connections[connection].acquire(block=True) as pooled:
-        pooled.default_channel.queue_declare("pooled")
+def test_pools(url):
+    connection = Connection(url)
+    with connections[connection].acquire(block=True) as conn:
+        assert conn.default_channel
     with producers[connection].acquire(block=True) as producer:
-        producer.publish({"hello": "world"}, routing_key="pooled")
-    with connection.SimpleQueue(Queue("pooled")) as queue:
-        assert queue.get(timeout=5).payload == {"hello": "world"}
+        producer.publish({"hello": "pool"}, routing_key="q", declare=[Queue("q")])
+    with connection.Pool(2).acquire() as conn:
+        assert conn.SimpleQueue("q").get_nowait().payload == {"hello": "pool"}
+    kombu.pools.reset()
 
 
-def test_get_one_message(connection):
-    bound = video_queue(connection)
-    bound.declare()
-    bound.exchange.publish(
-        bound.exchange.Message("hi", content_type="text/plain"), "video"
-    )
-    message = bound.get(no_ack=True)
-    assert message.payload == "hi"
-    assert bound.get() is None
+def test_eventloop(url):
+    with Connection(url) as connection:
+        with pytest.raises(socket.timeout):
+            for _ in eventloop(connection, timeout=0.001):
+                pytest.fail("there is nothing")
 
 
-def test_consumer_mixin(connection):
+def test_worker(url):
+    task_exchange = Exchange("tasks", type="direct")
+    task_queues = [
+        Queue("hipri", task_exchange, routing_key="hipri"),
+        Queue("lopri", task_exchange, routing_key="lopri"),
+    ]
+
     class Worker(ConsumerMixin):
         def __init__(self, connection):
             self.connection = connection
             self.done = []
 
         def get_consumers(self, Consumer, channel):
-            return [Consumer([video_queue], callbacks=[self.on_task], accept=["json"])]
+            return [
+                Consumer(
+                    queues=task_queues,
+                    accept=["pickle", "json"],
+                    callbacks=[self.process_task],
+                )
+            ]
 
-        def on_task(self, body, message):
-            self.done.append(body)
+        def process_task(self, body, message):
+            self.done.append(body["fun"](*body["args"]))
             message.ack()
-            self.should_stop = len(self.done) == 2
+            self.should_stop = True
 
-    producer = connection.Producer()
-    for number in range(2):
-        producer.publish(
-            {"n": number},
-            exchange=media_exchange,
-            routing_key="video",
-            declare=[video_queue],
-        )
-    worker = Worker(connection)
-    worker.run()
-    assert worker.done == [{"n": 0}, {"n": 1}]
-
-
-def test_mailbox_broadcast(connection):
-    mailbox = Mailbox("testMailbox", type="direct", connection=connection)
-    assert mailbox.type == "direct"
-    mailbox = Mailbox("testMailbox", type="fanout")(connection)
-    node = mailbox.Node("worker1", channel=connection.default_channel)
-
-    @node.handler
-    def list_files(state, directory):
-        return [f"{directory}/a", f"{directory}/b"]
-
-    node.listen()
-    asking = threading.Thread(
-        target=lambda: replies.extend(
-            Mailbox("testMailbox", type="fanout")(Connection(connection.as_uri())).call(
-                ["worker1"], "list_files", {"directory": "/tmp"}, timeout=5
+    with Connection(url) as connection:
+        with producers[connection].acquire(block=True) as producer:
+            producer.publish(
+                {"fun": sum, "args": [[1, 2]]},
+                serializer="pickle",
+                compression="bzip2",
+                exchange=task_exchange,
+                declare=[task_exchange, *task_queues],
+                routing_key="hipri",
             )
+        worker = Worker(connection)
+        worker.run()
+    assert worker.done == [3]
+    kombu.pools.reset()
+
+
+def test_mailbox(url):
+    with Connection(url) as connection:
+        mailbox = Mailbox("testMailbox", type="fanout", connection=connection)
+        node = mailbox.Node("worker1", state={"a": "b"}, channel=connection.channel())
+
+        @node.handler
+        def dump_state(state, **kwargs):
+            return state
+
+        node.listen()
+        assert mailbox.multi_call("dump_state", timeout=1, limit=1) == [
+            {"worker1": {"a": "b"}}
+        ]
+        assert mailbox.call(["worker1"], "dump_state", timeout=1) == [
+            {"worker1": {"a": "b"}}
+        ]
+        mailbox.abcast("dump_state")
+        connection.drain_events(timeout=1)
+
+
+def test_requests_and_replies(url):
+    with Connection(url) as connection:
+        replies = Queue("amq-reply", exclusive=True, auto_delete=True)
+        with connection.channel() as channel:
+            replies(channel).declare()
+            connection.Producer().publish(
+                {"n": 3},
+                routing_key="rpc",
+                declare=[Queue("rpc")],
+                reply_to=replies.name,
+            )
+            request = Queue("rpc")(channel).get()
+            connection.Producer().publish(
+                request.payload["n"] ** 2, routing_key=request.properties["reply_to"]
+            )
+            found = collect_replies(connection, channel, replies, limit=1, timeout=1)
+            assert list(found) == [9]
+
+
+def test_pickled_declarations():
+    exchange = Exchange("foo", type="topic", durable=False)
+    declared = Queue("foo", exchange, routing_key="bar", expires=30.0)
+    again = pickle.loads(pickle.dumps(declared))
+    assert (again, again.exchange, again.expires) == (declared, exchange, 30.0)
+
+
+def test_failover_and_retry(url):
+    with Connection([url, f"memory://{uuid4()}"], failover_strategy="shuffle") as conn:
+        conn.ensure_connection(max_retries=3)
+
+        def on_error(exc, interval):
+            raise AssertionError("there is nothing wrong")
+
+        publish = conn.ensure(
+            conn.Producer(), conn.Producer().publish, errback=on_error, max_retries=3
         )
-    )
-    replies = []
-    asking.start()
-    connection.drain_events(timeout=5)
-    asking.join(5)
-    assert replies == [{"worker1": ["/tmp/a", "/tmp/b"]}]
-
-
-def test_request_and_reply(connection):
-    requests = Queue("requests", Exchange("rpc"), "square")
-    replies = Queue("replies", exclusive=True, auto_delete=True)
-
-    def answer(body, message):
-        send_reply(Exchange(""), message, body**2, Producer(connection))
-        message.ack()
-
-    with connection.Consumer(requests, callbacks=[answer]):
-        replies(connection).declare()
-        connection.Producer().publish(
-            7,
-            serializer="json",
-            exchange="rpc",
-            routing_key="square",
-            reply_to="replies",
-            correlation_id="c1",
-        )
-        connection.drain_events(timeout=5)
-    found = collect_replies(
-        connection, connection.default_channel, replies, limit=1, timeout=5
-    )
-    assert list(found) == [49]
-
-
-def test_declarations_are_pickled_and_bound_again(connection):
-    thawed = pickle.loads(pickle.dumps(video_queue))
-    assert thawed == video_queue
-    assert thawed.exchange == media_exchange
-    assert not thawed.is_bound
-    bound = thawed(connection.default_channel)
-    assert bound.is_bound
-    assert bound.declare() == "video"
-    assert not pickle.loads(pickle.dumps(bound)).is_bound
-
-
-def test_unbound_use_says_so():
-    with pytest.raises(
-        NotBoundError, match="Can't call method on Exchange not bound to a channel"
-    ):
-        Exchange("tasks", "topic").delete()
-    with pytest.raises(
-        NotBoundError, match="Can't call method on Queue not bound to a channel"
-    ):
-        Queue("tasks").delete()
-
-
-def test_message_is_published_by_hand(connection):
-    channel = connection.channel()
-    exchange = Exchange("hand", "topic", channel=channel)
-    exchange.declare()
-    queue = Queue("by-hand", exchange, "a.#", channel=channel)
-    queue.declare()
-    producer = Producer(channel, exchange, routing_key="a.b", compression="gzip")
-    producer.publish({"big": "x" * 1000}, priority=3, headers={"lang": "en"})
-    message = queue.get()
-    assert message.payload == {"big": "x" * 1000}
-    assert message.headers["lang"] == "en"
-    assert message.properties["priority"] == 3
+        publish({"hello": "world"}, routing_key="hello", declare=[Queue("hello")])
+        assert Queue("hello")(conn).get().payload == {"hello": "world"}
+        assert conn.as_uri().startswith("memory://")
+        assert "transport" in conn.info()
