@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 from kombu import messaging
 from kombu.entity import Exchange, Queue
-from kombu.exceptions import KombuError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -18,10 +17,6 @@ __all__ = ("Consumer", "ConsumerSet", "Publisher", "entry_to_queue")
 
 #: Definition of a queue from its flat settings.
 entry_to_queue = Queue.from_dict
-
-
-class NotOffered(KombuError, NotImplementedError):
-    """Something that Carrot had, and this library never did."""
 
 
 def _iterconsume(
@@ -216,17 +211,33 @@ class Consumer(messaging.Consumer):
         """Consume until *limit* events have come."""
         return list(self.iterconsume(limit))
 
-    def process_next(self) -> Any:
-        """Is not offered: use :meth:`fetch` with ``enable_callbacks``."""
-        raise NotOffered("process_next: use fetch(enable_callbacks=True)")
+    def process_next(self) -> Message | None:
+        """Take the next message, and give it to the callbacks, without waiting."""
+        return self.fetch(enable_callbacks=True)
 
-    def discard_all(self, filterfunc: Callable[..., Any] | None = None) -> int:
-        """Remove all messages, and return how many there were."""
-        if filterfunc is not None:
-            raise NotOffered(
-                "discard_all does not implement filters: iterate with iterqueue()"
-            )
-        return self.purge()
+    def discard_all(self, filterfunc: Callable[[Message], bool] | None = None) -> int:
+        """Remove the messages that wait.
+
+        Arguments:
+            filterfunc: Called with each message: true for those to remove.
+
+        Returns:
+            How many were removed.
+        """
+        if filterfunc is None:
+            return self.purge()
+        kept = []
+        discarded = 0
+        while (message := self.fetch(no_ack=False)) is not None:
+            if filterfunc(message):
+                message.ack()
+                discarded += 1
+            else:
+                kept.append(message)
+        # Each goes to the head of the queue, so the last one goes first.
+        for message in reversed(kept):
+            message.requeue()
+        return discarded
 
     def iterqueue(
         self, limit: int | None = None, infinite: bool = False
