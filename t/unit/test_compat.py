@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from kombu import Exchange, Queue, compat
-from kombu.exceptions import KombuError
 
 
 @pytest.fixture
@@ -141,93 +140,6 @@ class test_Consumer:
         publisher.send("a")
         consumer.process_next()
         assert received == ["a"]
-
-    @pytest.mark.parametrize("how", ["close", "with"])
-    def test_closing_leaves_the_channel_to_others(self, publisher, connection, how):
-        channel = publisher.channel
-        if how == "close":
-            publisher.close()
-        else:
-            with publisher as entered:
-                assert entered is publisher
-        assert publisher._closed
-        assert not channel.closed
-        assert connection.default_channel is channel
-
-    def test_send(self, publisher, consumer):
-        publisher.send({"a": 1}, serializer="yaml")
-        assert consumer.fetch().content_type == "application/x-yaml"
-
-
-class test_Consumer:
-    def test_settings(self, connection):
-        consumer = compat.Consumer(
-            connection,
-            queue="q",
-            exchange="e",
-            routing_key="k",
-            exchange_type="topic",
-            durable=False,
-            exclusive=True,
-            auto_delete=True,
-            no_ack=True,
-        )
-        (queue,) = consumer.queues
-        assert (queue.name, queue.routing_key) == ("q", "k")
-        assert (queue.durable, queue.exclusive, queue.auto_delete) == (
-            False,
-            True,
-            True,
-        )
-        assert queue.exchange == Exchange("e", "topic", durable=False, auto_delete=True)
-        assert consumer.no_ack is True
-        assert consumer.backend is consumer.channel is not connection.default_channel
-
-    def test_fetch(self, publisher, consumer):
-        assert consumer.fetch() is None
-        publisher.send({"a": 1})
-        message = consumer.fetch()
-        assert message.payload == {"a": 1}
-        assert not message.acknowledged
-
-    def test_fetch_with_callbacks(self, publisher, consumer):
-        got = []
-        consumer.register_callback(lambda body, message: got.append(body))
-        publisher.send(1)
-        publisher.send(2)
-        consumer.fetch(no_ack=True)
-        consumer.fetch(no_ack=True, enable_callbacks=True)
-        assert got == [2]
-
-    def test_iterconsume_and_wait(self, publisher, consumer):
-        got = []
-        consumer.register_callback(lambda body, message: got.append(body))
-        for number in range(3):
-            publisher.send(number)
-        assert list(consumer.iterconsume(limit=2, no_ack=True)) == [None, None]
-        assert consumer.wait(limit=1) == [None]
-        assert got == [0, 1, 2]
-
-    def test_iterqueue(self, publisher, consumer):
-        for number in range(3):
-            publisher.send(number)
-        assert [m.payload for m in consumer.iterqueue(limit=2)] == [0, 1]
-        assert [m.payload for m in consumer.iterqueue()] == [2]
-        assert list(consumer.iterqueue(limit=2, infinite=True)) == [None, None]
-        publisher.send(9)
-        assert next(iter(consumer)).payload == 9
-
-    def test_discard_all(self, publisher, consumer):
-        publisher.send(1)
-        publisher.send(2)
-        assert consumer.discard_all() == 2
-        with pytest.raises(NotImplementedError, match="filters") as caught:
-            consumer.discard_all(filterfunc=bool)
-        assert isinstance(caught.value, KombuError)
-
-    def test_process_next(self, consumer):
-        with pytest.raises(NotImplementedError, match="fetch"):
-            consumer.process_next()
 
     @pytest.mark.parametrize("how", ["close", "with"])
     def test_closing_closes_its_channel(self, consumer, how):
