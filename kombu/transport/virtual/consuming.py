@@ -17,7 +17,7 @@ from kombu.log import get_logger
 from kombu.transport.virtual.declaring import DeclaringChannel
 from kombu.transport.virtual.message import Message
 from kombu.transport.virtual.qos import QoS
-from kombu.transport.virtual.storage import Empty
+from kombu.transport.virtual.storage import Empty, EmptyInCallback
 from kombu.utils.identity import unique_id
 from kombu.utils.scheduling import FairCycle
 
@@ -281,7 +281,10 @@ class ConsumingChannel(DeclaringChannel):
         message.source_queue = queue
         if not consumer.no_ack:
             self._hold(message)
-        consumer.callback(message)
+        try:
+            consumer.callback(message)
+        except Empty as exc:
+            raise EmptyInCallback(exc) from exc
 
     def _hold(self, message: Any) -> None:
         qos = self._qos or self.qos

@@ -9,6 +9,8 @@ from __future__ import annotations
 from queue import Empty
 from typing import Any
 
+from kombu.transport.virtual.storage import EmptyInCallback
+
 __all__ = ("LoopConsumer",)
 
 #: Messages delivered before the loop gets its turn again.
@@ -71,6 +73,9 @@ class LoopConsumer:
                 transport._drain_any(0)
         except Empty:
             return
+        except EmptyInCallback as exc:
+            self.wake()
+            raise exc.error from None
         except BaseException:
             # The loop deals with the error; what waits must still be seen to.
             self.wake()

@@ -14,7 +14,19 @@ from __future__ import annotations
 from queue import Empty
 from typing import Any
 
-__all__ = ("AbstractChannel", "Empty")
+__all__ = ("AbstractChannel", "Empty", "EmptyInCallback")
+
+
+class EmptyInCallback(Exception):
+    """Carries a ``queue.Empty`` that a consumer's callback raised.
+
+    Within the virtual layer that error means that a store has no message; a
+    callback's own must reach whoever waits for events.
+    """
+
+    def __init__(self, error: Empty) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class AbstractChannel:

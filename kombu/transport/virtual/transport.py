@@ -21,7 +21,7 @@ from kombu.transport.virtual.consuming import polls_by_hook
 from kombu.transport.virtual.looping import LoopConsumer
 from kombu.transport.virtual.management import Management
 from kombu.transport.virtual.state import BrokerState
-from kombu.transport.virtual.storage import Empty
+from kombu.transport.virtual.storage import Empty, EmptyInCallback
 from kombu.utils import waiting
 from kombu.utils.deadline import Deadline
 from kombu.utils.scheduling import FairCycle
@@ -213,6 +213,12 @@ class Transport(base.Transport):
             socket.timeout: There was none in that time.
             RecoverableConnectionError: The connection was closed meanwhile.
         """
+        try:
+            self._drain(timeout)
+        except EmptyInCallback as exc:
+            raise exc.error from None
+
+    def _drain(self, timeout: float | None) -> None:
         get = self._drain_any
         deadline = Deadline(timeout) if self._waits_in_store else None
         try:
@@ -365,6 +371,8 @@ class Transport(base.Transport):
                 self._drain_any(0)
         except Empty:
             return
+        except EmptyInCallback as exc:
+            raise exc.error from None
 
     @property
     def default_connection_params(self) -> dict[str, Any]:

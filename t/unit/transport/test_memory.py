@@ -6,6 +6,7 @@ import threading
 import traceback
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from queue import Empty
 from uuid import uuid4
 
 import pytest
@@ -1056,3 +1057,36 @@ def _fork_and_publish(connection):
         traceback.print_exc()
     finally:
         os._exit(2)
+
+
+class test_a_callback_that_raises_Empty:
+    """As one that looks into another queue; it does not mean "no message"."""
+
+    @pytest.fixture
+    def connection(self):
+        def look_elsewhere(body, message):
+            message.ack()
+            raise Empty("the other queue")
+
+        with Connection(f"memory://{uuid4()}") as connection:
+            connection.Producer().publish("hello", routing_key="q")
+            consumer = connection.Consumer([Queue("q")], callbacks=[look_elsewhere])
+            consumer.consume()
+            yield connection
+
+    def test_reaches_who_waits(self, connection):
+        with pytest.raises(Empty, match="the other queue"):
+            connection.drain_events(timeout=LIMIT)
+        with pytest.raises(TimeoutError):
+            connection.drain_events(timeout=0)
+
+    def test_reaches_who_drains_what_is_readable(self, connection):
+        with pytest.raises(Empty, match="the other queue"):
+            connection.transport.on_readable(connection.connection, None)
+
+    def test_is_logged_by_an_event_loop(self, connection, caplog):
+        hub = Hub()
+        connection.register_with_event_loop(hub)
+        hub.run_once()
+        assert "the other queue" in caplog.text
+        hub.close()
