@@ -21,14 +21,16 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST := $(BIN)/python -m pytest
 PACKAGING := setup.py setup.cfg requirements/default.txt
+# What needs nothing but this machine; other files of t/conformance want a broker.
+UNIT := t/unit t/conformance/test_memory.py
 TEST_REQUIREMENTS := requirements/test.txt $(wildcard requirements/extras/*.txt)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test unit test-all check docs bench clean
+.PHONY: help install demo test unit conformance test-all check docs bench clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' \
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' \
 	    $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed-dev ## environment for development
@@ -37,10 +39,13 @@ demo: $(VENV)/.installed-runtime ## see messages travel (no broker needed)
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-test ## unit tests, with coverage
-	$(PYTEST) t/unit -n $(WORKERS) --cov --cov-report=term:skip-covered
+	$(PYTEST) $(UNIT) -n $(WORKERS) --cov --cov-report=term:skip-covered
 
 unit: $(VENV)/.installed-test ## unit tests, without coverage
-	$(PYTEST) t/unit -n $(WORKERS) -q
+	$(PYTEST) $(UNIT) -n $(WORKERS) -q
+
+conformance: $(VENV)/.installed-test ## what every transport promises
+	$(PYTEST) t/conformance -n $(WORKERS) -q -rs
 
 test-all: ## unit tests on every Python of this machine
 	MAKE="$(MAKE)" WORKERS="$(WORKERS)" \
@@ -60,7 +65,7 @@ bench: $(VENV)/.installed-test ## benchmarks (takes long, wants a quiet machine)
 	$(BIN)/python -m t.benchmarks
 
 clean: ## remove environments and everything built
-	rm -rf $(VENV) .venv-3.* build dist docs/_build *.egg-info htmlcov
+	rm -rf $(VENV) .venv-3.* .venv-kombu-* build dist docs/_build *.egg-info htmlcov
 	rm -rf .coverage .coverage.* .pytest_cache .mypy_cache .ruff_cache
 	rm -rf .hypothesis .import_linter_cache .tox docs/reference/kombu.*.rst
 	find kombu t examples docs -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,178 @@
+"""Closing works in any state, more than once, and loses nothing."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import weakref
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from kombu.messaging import Consumer, Producer
+
+if TYPE_CHECKING:
+    from kombu.message import Message
+    from kombu.testing.harness import Harness
+
+__all__ = ("TestClosing",)
+
+
+class TestClosing:
+    """Connections and channels that are closed."""
+
+    def test_connection_that_was_never_used_can_be_closed(
+        self, harness: Harness
+    ) -> None:
+        connection = harness.connect()
+
+        connection.close()
+        connection.close()
+
+        assert not connection.connected
+
+    def test_closing_is_idempotent(self, harness: Harness) -> None:
+        connection = harness.connect()
+        channel = connection.channel()
+        assert connection.connected
+
+        for _ in range(2):
+            channel.close()
+        for _ in range(2):
+            connection.close()
+
+        assert not connection.connected
+
+    def test_closed_connection_can_be_opened_again(self, harness: Harness) -> None:
+        connection = harness.connect()
+        queue = harness.queue(connection=connection)
+        harness.publish("hello", queue, connection=connection)
+        connection.close()
+
+        connection.connect()
+
+        assert connection.connected
+        assert harness.get(harness.queue(connection=connection)).payload == "hello"
+
+    def test_closing_with_active_consumers(self, harness: Harness) -> None:
+        queue = harness.queue()
+        connection = harness.connect()
+        for _ in range(3):
+            Consumer(connection.channel(), [queue], on_message=repr).consume()
+
+        connection.close()
+        harness.publish("hello", queue)
+
+        assert harness.take(queue, 1) == ["hello"]
+
+    def test_closing_a_channel_leaves_the_others(self, harness: Harness) -> None:
+        queue = harness.queue()
+        connection = harness.connect()
+        received: list[Message] = []
+        one, two = connection.channel(), connection.channel()
+        Consumer(one, [queue], on_message=repr, no_ack=True).consume()
+        Consumer(two, [queue], on_message=received.append, no_ack=True).consume()
+
+        one.close()
+        for number in range(3):
+            harness.publish(number, queue)
+
+        harness.drain(connection, lambda: len(received) == 3)
+
+    def test_message_of_a_closed_connection_is_not_lost(self, harness: Harness) -> None:
+        queue = harness.queue()
+        harness.publish("hello", queue)
+        held: list[Message] = []
+        connection = harness.connect()
+        Consumer(connection.channel(), [queue], on_message=held.append).consume()
+        harness.drain(connection, lambda: held)
+
+        connection.close()
+        with suppress(Exception):
+            # Too late: whether it is told, differs.
+            held[0].ack()
+
+        assert harness.take(queue, 1) == ["hello"]
+
+    @pytest.mark.stress
+    def test_closing_while_another_thread_waits_for_messages(
+        self, harness: Harness
+    ) -> None:
+        queue = harness.queue()
+        connection = harness.connect()
+        is_waiting = threading.Event()
+        outcome: list[BaseException | None] = []
+
+        def wait() -> None:
+            is_waiting.set()
+            try:
+                connection.drain_events(timeout=harness.patience)
+            except BaseException as exc:
+                outcome.append(exc)
+            else:
+                outcome.append(None)
+
+        Consumer(connection.channel(), [queue], on_message=repr).consume()
+        waiter = threading.Thread(target=wait, daemon=True)
+        waiter.start()
+        is_waiting.wait(harness.patience)
+
+        connection.close()
+        waiter.join(harness.patience)
+
+        assert not waiter.is_alive()
+        assert isinstance(outcome[0], Exception)
+
+    def test_contexts_close(self, harness: Harness) -> None:
+        queue = harness.queue()
+        with harness.connect() as connection:
+            with connection.channel() as channel:
+                with Producer(channel) as producer:
+                    producer.publish("hello", routing_key=queue.name)
+                with Consumer(channel, [queue], on_message=repr) as consumer:
+                    assert consumer.consuming_from(queue)
+                assert not consumer.consuming_from(queue)
+
+        assert not connection.connected
+        assert harness.take(queue, 1) == ["hello"]
+
+    def test_error_in_a_consumer_context_comes_through(self, harness: Harness) -> None:
+        queue = harness.queue()
+        connection = harness.connect()
+
+        with pytest.raises(ZeroDivisionError):
+            with Consumer(connection.channel(), [queue], on_message=repr) as consumer:
+                raise ZeroDivisionError
+
+        assert not consumer.consuming_from(queue)
+
+    def test_error_of_a_callback_comes_through_and_loses_nothing(
+        self, harness: Harness
+    ) -> None:
+        queue = harness.queue()
+        harness.publish("hello", queue)
+        connection = harness.connect()
+
+        def fail(message: Message) -> None:
+            raise ZeroDivisionError
+
+        with pytest.raises(ZeroDivisionError):
+            with Consumer(connection.channel(), [queue], on_message=fail):
+                harness.drain(connection, lambda: False)
+        connection.close()
+
+        assert harness.take(queue, 1) == ["hello"]
+
+    def test_channels_opened_and_closed_leave_nothing(self, harness: Harness) -> None:
+        connection = harness.connect()
+        channels = []
+        for _ in range(50):
+            channel = connection.channel()
+            channels.append(weakref.ref(channel))
+            channel.close()
+        del channel
+
+        gc.collect()
+
+        assert [channel() for channel in channels] == [None] * 50
