@@ -21,7 +21,10 @@ def options():
     """What a pytest run needs to have the plugin, also where it is not installed."""
     is_installed = PLUGIN in {found.value for found in entry_points(group="pytest11")}
     load = () if is_installed else ("-p", PLUGIN)
-    return ("-p", "no:cacheprovider", "--strict-markers", *load)
+    # Other plugins have no part in it, and take a second to load.
+    others = ("no:cacheprovider", "no:hypothesispytest", "no:xdist", "no:pytest_cov")
+    without = [part for name in others for part in ("-p", name)]
+    return (*without, "--strict-markers", *load)
 
 
 @pytest.fixture
