@@ -143,7 +143,8 @@ class SimpleBase:
         """Stop consuming; messages that were not got go back into the queue."""
         while self.buffer:
             message = self.buffer.pop()
-            if not self.no_ack:
+            # Where the channel is gone, it has put them back itself.
+            if not self.no_ack and self.channel.connection is not None:
                 message.requeue()
         self.consumer.cancel()
         self._consuming = False

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
@@ -79,21 +78,6 @@ class TestClosing:
             harness.publish(number, queue)
 
         harness.drain(connection, lambda: len(received) == 3)
-
-    def test_message_of_a_closed_connection_is_not_lost(self, harness: Harness) -> None:
-        queue = harness.queue()
-        harness.publish("hello", queue)
-        held: list[Message] = []
-        connection = harness.connect()
-        Consumer(connection.channel(), [queue], on_message=held.append).consume()
-        harness.drain(connection, lambda: held)
-
-        connection.close()
-        with suppress(Exception):
-            # Too late: whether it is told, differs.
-            held[0].ack()
-
-        assert harness.take(queue, 1) == ["hello"]
 
     @pytest.mark.stress
     def test_closing_while_another_thread_waits_for_messages(
@@ -176,3 +160,22 @@ class TestClosing:
         gc.collect()
 
         assert [channel() for channel in channels] == [None] * 50
+
+    @pytest.mark.parametrize("how", ["ack", "reject", "requeue"])
+    @pytest.mark.parametrize("what", ["channel", "connection"])
+    def test_settling_after_it_was_closed_is_reported(
+        self, harness: Harness, what: str, how: str
+    ) -> None:
+        queue = harness.queue()
+        harness.publish("hello", queue)
+        connection = harness.connect()
+        channel = connection.channel()
+        message = harness.get(queue(channel))
+        lost = connection.connection_errors + connection.channel_errors
+        (channel if what == "channel" else connection).close()
+
+        with pytest.raises(lost):
+            getattr(message, how)()
+
+        # It was put back when the channel closed, and came but once.
+        assert harness.take(queue, 1) == ["hello"]

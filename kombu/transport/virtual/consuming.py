@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kombu.log import get_logger
 from kombu.transport.virtual.declaring import DeclaringChannel
@@ -357,7 +357,12 @@ class ConsumingChannel(DeclaringChannel):
         Arguments:
             delivery_tag: Its tag.
             multiple: Also acknowledge all that were delivered before.
+
+        Raises:
+            RecoverableConnectionError: The channel was closed.
         """
+        if self.closed:
+            self._raise_too_late(delivery_tag)
         qos = self._qos or self.qos
         if multiple:
             for tag in qos.tags_up_to(delivery_tag):
@@ -368,9 +373,24 @@ class ConsumingChannel(DeclaringChannel):
             self._may_deliver_again()
 
     def basic_reject(self, delivery_tag: Any, requeue: bool = False) -> None:
-        """Refuse a message: discard it, or put it back into its queue."""
+        """Refuse a message: discard it, or put it back into its queue.
+
+        Raises:
+            RecoverableConnectionError: The channel was closed.
+        """
+        if self.closed:
+            self._raise_too_late(delivery_tag)
         self.qos.reject(delivery_tag, requeue=requeue)
         self._may_deliver_again()
+
+    def _raise_too_late(self, delivery_tag: Any) -> NoReturn:
+        """Tell who settles a message that it was put back meanwhile."""
+        from kombu.exceptions import RecoverableConnectionError
+
+        raise RecoverableConnectionError(
+            f"message {delivery_tag!r} can not be settled: its channel was closed, "
+            "and it will be delivered again"
+        )
 
     def basic_recover(self, requeue: bool = False) -> None:
         """Put all unsettled messages of the channel back into their queues.

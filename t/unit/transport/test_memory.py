@@ -787,7 +787,7 @@ GARBAGE = [
 
 
 class test_poison:
-    @pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+    @pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
     def test_reaches_on_decode_error_and_the_consumer_goes_on(
         self, connection, garbage
     ):
@@ -819,7 +819,7 @@ class test_poison:
         # Rejected: what is held are those that nobody acknowledged.
         assert len(channel.qos._delivered) == 2
 
-    @pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+    @pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
     def test_is_raised_if_nobody_cares_and_the_consumer_goes_on(
         self, connection, garbage
     ):

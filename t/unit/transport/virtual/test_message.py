@@ -155,7 +155,7 @@ class test_unpacking:
 
 
 class test_poison:
-    @pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+    @pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
     def test_what_is_no_envelope_makes_a_message_with_an_error(self, channel, garbage):
         message = Message(garbage, channel=channel)
 
@@ -209,7 +209,7 @@ class test_poison:
         assert not Message(an_envelope(), channel=channel).errors
         assert Message.errors == ()
 
-    @pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+    @pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
     def test_it_can_be_shown_and_settled(self, channel, garbage):
         channel._put("q", garbage)
         message = channel.basic_get("q")
@@ -220,7 +220,7 @@ class test_poison:
         assert message.acknowledged
         assert not channel.qos._delivered
 
-    @pytest.mark.parametrize("garbage", GARBAGE, ids=repr)
+    @pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
     def test_it_can_be_requeued(self, channel, garbage):
         channel._put("q", garbage)
 
