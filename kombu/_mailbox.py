@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import threading
 import time
 from collections import defaultdict, deque
 from contextlib import contextmanager
@@ -12,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from kombu._node import Node
 from kombu.clocks import LamportClock
-from kombu.common import maybe_declare, oid_from
+from kombu.common import maybe_declare
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import KombuError
 from kombu.log import get_logger
@@ -109,6 +111,7 @@ class Mailbox:
         self.reply_queue_ttl = reply_queue_ttl
         self.reply_queue_expires = reply_queue_expires
         self._producer_pool = producer_pool
+        self._local = threading.local()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.namespace} ({self.type})>"
@@ -117,6 +120,7 @@ class Mailbox:
         """Return a copy that uses *connection*."""
         bound = copy(self)
         bound.connection = connection
+        bound._local = threading.local()
         return bound
 
     def Node(
@@ -423,8 +427,16 @@ class Mailbox:
 
     @property
     def oid(self) -> str:
-        """Identifier of this mailbox in this thread."""
-        return oid_from(self)
+        """Identifier of this mailbox in this thread.
+
+        Made up rather than derived from what the mailbox and the thread are:
+        their numbers are given again to others when they are gone, and the
+        queue that is named after them may still be there.
+        """
+        known: tuple[int, str] | None = getattr(self._local, "oid", None)
+        if known is None or known[0] != os.getpid():
+            known = self._local.oid = (os.getpid(), uuid())
+        return known[1]
 
     @cached_property
     def producer_pool(self) -> Any:

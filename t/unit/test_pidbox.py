@@ -537,3 +537,13 @@ class test_Mailbox:
             other.abcast("add")
             cluster.mailbox.call(["h1"], "ping", timeout=1)
             assert cluster.calls == []
+
+
+def test_addresses_are_never_given_again(connection):
+    # given mailboxes that are gone as soon as they were asked, so that the next
+    # one may well live in the same place
+    addresses = {Mailbox("ns", connection=connection).oid for _ in range(50)}
+    # then each had an address of its own, and so have copies
+    assert len(addresses) == 50
+    mailbox = Mailbox("ns", connection=connection)
+    assert mailbox(connection).oid != mailbox.oid == mailbox.oid
