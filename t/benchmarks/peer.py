@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import venv
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 RELEASE = "5.7.0"
+
+#: The other release, with the drivers of the brokers that we share with it.
+REQUIREMENTS = (f"kombu=={RELEASE}", "sqlalchemy", "psycopg[binary]", "pymysql")
 
 
 def python_of_peer(root: Path) -> Path:
     """Return a Python that has the other release, installed if need be.
 
-    ``KOMBU_BENCH_PEER`` may name one that has it.
+    ``KOMBU_BENCH_PEER`` may name one that has it, with what else it needs.
     """
     given = os.environ.get("KOMBU_BENCH_PEER")
     if given:
         return Path(given)
     home = root / f".venv-kombu-{RELEASE}"
     python = home / "bin" / "python"
-    if not (home / "installed").exists():
-        venv.create(home, with_pip=True)
-        subprocess.run(
-            [python, "-m", "pip", "install", "-q", f"kombu=={RELEASE}"], check=True
-        )
-        (home / "installed").touch()
+    installed = home / "installed"
+    wanted = "\n".join(REQUIREMENTS)
+    home.mkdir(exist_ok=True)
+    with _alone(home / "lock"):
+        if not installed.exists() or installed.read_text() != wanted:
+            venv.create(home, with_pip=True)
+            # Isolated: it must not see our own release and take it for installed.
+            pip = [python, "-I", "-m", "pip", "install", "-q"]
+            subprocess.run([*pip, *REQUIREMENTS], check=True)
+            installed.write_text(wanted)
     return python
+
+
+@contextlib.contextmanager
+def _alone(path: Path) -> Iterator[None]:
+    """Let one process at a time do what follows: tests run in several."""
+    with path.open("w") as file:
+        try:
+            import fcntl
+        except ImportError:
+            pass  # not everywhere
+        else:
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,1 @@
+"""Private instances of real servers: free ports, temporary folders, gone afterwards."""

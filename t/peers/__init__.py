@@ -1,0 +1,1 @@
+"""Other releases of the library, to talk with over a shared broker."""
