@@ -18,6 +18,10 @@ if TYPE_CHECKING:
 __all__ = ("Address",)
 
 
+class InvalidStrictness(exceptions.KombuError, ValueError):
+    """``strict`` is none of the words that it can be."""
+
+
 class Address:
     """The parameters of a :class:`~kombu.Connection`, and how they are shown."""
 
@@ -34,6 +38,9 @@ class Address:
     transport_options: dict[str, Any] = None  # type: ignore[assignment]
     failover_strategy: Any = "round-robin"
     uri_prefix: str | None = None
+
+    #: What to do when something is asked that the transport does not offer.
+    strict: bool | str = "warn"
 
     #: Iterator over the URLs, if there are several.
     cycle: Iterator[str] | None = None
@@ -64,8 +71,12 @@ class Address:
         failover_strategy: Any = "round-robin",
         alternates: list[str] | None = None,
         credential_provider: Any = None,
+        *,
+        strict: bool | str = "warn",
         **kwargs: Any,
     ) -> None:
+        self.strict = strict
+        self._check_strictness()
         host, self.alt = split_urls(hostname, alternates)
         self._initial_params: dict[str, Any] = {
             "hostname": host,
@@ -142,7 +153,7 @@ class Address:
         return self.clone()
 
     def __reduce__(self) -> tuple[Any, ...]:
-        state = {"_initial_params": self._initial_params}
+        state = {"_initial_params": self._initial_params, "strict": self.strict}
         return self._class_of_copies(), tuple(self.info().values()), state
 
     def _class_of_copies(self) -> type[Address]:
@@ -165,7 +176,8 @@ class Address:
         Arguments:
             **kwargs: Arguments to change.
         """
-        clone = self._class_of_copies()(**{**dict(self._info(resolve=False)), **kwargs})
+        arguments = {**dict(self._info(resolve=False)), "strict": self.strict}
+        clone = self._class_of_copies()(**{**arguments, **kwargs})
         clone._inherit(self, **kwargs)
         return clone
 
@@ -206,6 +218,12 @@ class Address:
             ("alternates", self.alt),
             ("credential_provider", self.credential_provider),
         )
+
+    def _check_strictness(self) -> None:
+        if self.strict not in (True, False, "warn"):
+            raise InvalidStrictness(
+                f"strict must be True, False or 'warn': {self.strict!r} is not"
+            )
 
     def _shown_transport(self) -> Any:
         if isinstance(self.transport_cls, str):

@@ -41,6 +41,10 @@ class Connection(Lifecycle):
         alternates: Further URLs to try.
         credential_provider: Source of credentials, for transports that take
             one.
+        strict: What to do when something is asked for, as priorities, that
+            the transport does not offer: True to raise
+            :exc:`~kombu.exceptions.AbilityNotOffered`, ``"warn"`` to warn
+            once, False for nothing.
         **kwargs: Accepted, without effect.
 
     Note:

@@ -345,6 +345,20 @@ class Queue(MaybeChannelBound):
         """
         return self.channel.queue_purge(queue=self.name, nowait=nowait) or 0
 
+    def cancel_delayed(self, message_id: str) -> bool:
+        """Take back a message that is not due yet.
+
+        Arguments:
+            message_id: Its property ``message_id``, given when it was published.
+
+        Returns:
+            Whether there was one: False if it was delivered already.
+
+        Raises:
+            AbilityNotOffered: The transport keeps no delayed messages.
+        """
+        return self.channel.cancel_delayed(self.name, message_id)  # type: ignore[no-any-return]
+
     def consume(
         self,
         consumer_tag: str = "",

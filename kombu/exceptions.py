@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "AMQPError",
+    "AbilityNotOffered",
     "BatchPublishError",
     "ChannelError",
     "ChannelLimitExceeded",
@@ -41,6 +42,7 @@ __all__ = (
     "EncodeError",
     "HttpError",
     "InconsistencyError",
+    "InvalidMoment",
     "InvalidURL",
     "KombuError",
     "LimitExceeded",
@@ -49,6 +51,7 @@ __all__ = (
     "NotFound",
     "OperationalError",
     "PreconditionFailed",
+    "PublishRefused",
     "RecoverableChannelError",
     "RecoverableConnectionError",
     "ResourceError",
@@ -194,6 +197,39 @@ class UnroutableError(KombuError):
             f"no queue is bound to exchange {self.exchange!r} for routing key "
             f"{self.routing_key!r}: declare the queue before publishing, pass it "
             "in declare=[...], or set on_return"
+        )
+
+
+class InvalidMoment(KombuError, ValueError):
+    """A delay or an expiration of a message is not the number it has to be."""
+
+
+class AbilityNotOffered(KombuError, NotImplementedError):
+    """Something was asked of a transport that it does not offer (``strict=True``)."""
+
+
+class PublishRefused(KombuError):
+    """A queue is full, and refuses what is published (``x-overflow``).
+
+    The other queues that the message is for have it.
+
+    Attributes:
+        queues: Names of the queues that are full.
+        properties: Properties of the message; ``message_id`` among them, if
+            it has one.
+    """
+
+    def __init__(self, queues: list[str], properties: dict[str, Any]) -> None:
+        super().__init__(queues, properties)
+        self.queues = queues
+        self.properties = properties
+
+    def __str__(self) -> str:
+        name = self.properties.get("message_id") or self.properties.get("delivery_tag")
+        queues = ", ".join(map(repr, self.queues))
+        return (
+            f"message {name!r} was refused: {queues} can hold no more; "
+            "publish it again later, or give the queue x-overflow drop-head"
         )
 
 

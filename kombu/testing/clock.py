@@ -1,6 +1,6 @@
 """A clock that tests can turn, in the place of the one the library waits by.
 
-While a :class:`Clock` is in place, the three functions of
+While a :class:`Clock` is in place, the four functions of
 :mod:`kombu.utils.waiting` through which the library reads the time and waits
 are the clock's: time stands still until the test turns it, and a wait ends
 when it is due by that clock.  What waits for a file descriptor (a socket, the
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ("Clock", "ClockStopped")
 
-_SEAM = ("monotonic", "sleep", "wait_on")
+_SEAM = ("monotonic", "sleep", "wait_on", "wall_clock")
 
 #: The clock in place: there is one time for the whole process.
 _in_place: list[Clock] = []
@@ -66,6 +66,7 @@ class Clock:
         self.turns_itself = turns_itself
         self.patience = patience
         self._now = time.monotonic() if start is None else start
+        self._epoch = time.time() - self._now
         self._waits: list[_Wait] = []
         # Guards the two above; those who wait for others to wait use it too.
         self._changed = threading.Condition()
@@ -98,6 +99,7 @@ class Clock:
         waiting.monotonic = self._monotonic
         waiting.sleep = self._sleep
         waiting.wait_on = self._wait_on
+        waiting.wall_clock = self._wall_clock
         return self
 
     def __exit__(self, *exc_info: object) -> None:
@@ -145,6 +147,9 @@ class Clock:
 
     def _monotonic(self) -> float:
         return self._now
+
+    def _wall_clock(self) -> float:
+        return self._epoch + self._now
 
     def _sleep(self, seconds: float) -> None:
         condition = threading.Condition(threading.Lock())

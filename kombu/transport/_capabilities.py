@@ -17,6 +17,7 @@ __all__ = (
     "Implements",
     "Support",
     "default_transport_capabilities",
+    "leased_abilities",
     "native_abilities",
     "virtual_abilities",
 )
@@ -101,12 +102,20 @@ class Implements(dict[str, Any]):
     def extend(self, **kwargs: Any) -> Implements:
         """Return a copy with the entries *kwargs* changed or added.
 
-        ``abilities`` is merged with those there are.
+        ``abilities`` is merged with those there are; whoever gives some
+        ``describes_itself``: what is not among them is not offered.
         """
-        abilities = {**self.get("abilities", {}), **kwargs.pop("abilities", {})}
+        said = kwargs.pop("abilities", {})
+        abilities = {**self.get("abilities", {}), **said}
         for name in abilities:
             _check_ability(name)
+        if said:
+            kwargs.setdefault("describes_itself", True)
         return type(self)({**self, **kwargs, "abilities": abilities})
+
+    def offers(self, ability: str) -> bool:
+        """Return whether the transport offers *ability*, in whatever way."""
+        return bool(self.support(ability))
 
     def support(self, ability: str) -> Support:
         """Return how the transport offers *ability*, a key of ``ABILITIES``.
@@ -164,6 +173,30 @@ virtual_abilities: Mapping[str, Support] = _all(
     "redelivered",
     "event_loop",
     "concurrent_publish",
+) | {
+    "message_ttl": Support(EMULATED, "a message expires when it is reached"),
+    "dead_letter": Support(EMULATED, "not if the consumer is killed meanwhile"),
+    "delivery_limit": Support(EMULATED, "a consumer that is killed does not count"),
+    "max_length": Support(EMULATED, "by number; publishers at once may exceed it"),
+}
+
+#: What the virtual layer does, beside that, over a store that leases messages.
+leased_abilities: Mapping[str, Support] = _all(
+    EMULATED,
+    "auto_delete",
+    "cancel_notice",
+    "requeue_to_head",
+    "lease",
+    "shared_topology",
+    "priority",
+    "message_ttl",
+    "queue_expires",
+    "dead_letter",
+    "delivery_limit",
+    "max_length",
+    "delay",
+    "single_active_consumer",
+    "consumer_priority",
 )
 
 default_transport_capabilities = Implements(
@@ -171,4 +204,5 @@ default_transport_capabilities = Implements(
     batch_publish=False,
     exchange_type=frozenset({"direct", "topic", "fanout", "headers"}),
     heartbeats=False,
+    describes_itself=False,
 )

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from kombu.exceptions import KombuError
 from kombu.message import Message
 from kombu.transport._capabilities import Implements, default_transport_capabilities
+from kombu.transport._complaints import complain
 from kombu.transport._queue_arguments import (
     RABBITMQ_QUEUE_ARGUMENTS,
     to_rabbitmq_queue_arguments,
@@ -94,6 +95,22 @@ class StdChannel:
 
     def after_reply_message_received(self, queue: str) -> None:
         """Is called when all replies were taken from the reply queue *queue*."""
+
+    def cancel_delayed(self, queue: str, message_id: str) -> bool:
+        """Take back a message of *queue* that is not due yet.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            AbilityNotOffered: The transport keeps no delayed messages that can
+                be taken back.
+        """
+        from kombu.exceptions import AbilityNotOffered
+
+        raise AbilityNotOffered(
+            f"{type(self).__module__} can not take back delayed messages"
+        )
 
     def prepare_queue_arguments(
         self, arguments: dict[str, Any], **kwargs: Any
@@ -226,6 +243,21 @@ class Transport:
     def manager(self) -> Any:
         """The client that :meth:`get_manager` makes."""
         return self.get_manager()
+
+    def ask(self, ability: str) -> None:
+        """Note that the application asks for *ability*.
+
+        What is not offered is said once, naming transport and ability; or, if
+        the connection is ``strict``, refused.
+
+        Arguments:
+            ability: A key of ``kombu.transport._capabilities.ABILITIES``.
+
+        Raises:
+            AbilityNotOffered: It is not offered, and the connection strict.
+        """
+        if not self.implements.offers(ability):
+            complain(self, ability)
 
     @property
     def supports_heartbeats(self) -> bool:

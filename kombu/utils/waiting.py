@@ -13,12 +13,17 @@ import threading
 import time
 from typing import Protocol
 
-__all__ = ("Waiter", "Wakeable", "monotonic", "sleep", "wait_on")
+__all__ = ("Waiter", "Wakeable", "monotonic", "sleep", "wait_on", "wall_clock")
 
 
 def monotonic() -> float:
     """Return seconds on a clock that never jumps."""
     return time.monotonic()
+
+
+def wall_clock() -> float:
+    """Return seconds since 1970: what processes can tell each other, but may jump."""
+    return time.time()
 
 
 def sleep(seconds: float) -> None:

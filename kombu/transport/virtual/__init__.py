@@ -21,6 +21,8 @@ from kombu.transport.virtual.base import (
     binding_key_t,
     queue_binding_t,
 )
+from kombu.transport.virtual.leased import LeasedChannel
+from kombu.transport.virtual.records import RecordStore
 
 __all__ = (
     "AbstractChannel",
@@ -28,10 +30,12 @@ __all__ = (
     "BrokerState",
     "Channel",
     "Empty",
+    "LeasedChannel",
     "Management",
     "Message",
     "NotEquivalentError",
     "QoS",
+    "RecordStore",
     "Transport",
     "UndeliverableWarning",
     "binding_key_t",

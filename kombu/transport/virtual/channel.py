@@ -7,17 +7,18 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport._options import VIRTUAL_OPTIONS
+from kombu.transport._queue_arguments import to_rabbitmq_queue_arguments
 from kombu.transport.base import StdChannel
-from kombu.transport.virtual.consuming import (
-    ConsumingChannel,
-    polls_by_hook,
-    restores_at_head,
-)
+from kombu.transport.virtual.claiming import ClaimingChannel
+from kombu.transport.virtual.consuming import polls_by_hook, restores_at_head
+from kombu.transport.virtual.leased_qos import BrokerHeldQoS, LeasedQoS
+from kombu.transport.virtual.leasing import BROKER, CLIENT, STORE
 from kombu.transport.virtual.publishing import (
     PublishingChannel,
     takes_options,
     uses_routing_table,
 )
+from kombu.transport.virtual.qos import QoS
 
 if TYPE_CHECKING:
     from kombu.transport._options import Option
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ("Channel",)
 
 
-class Channel(PublishingChannel, ConsumingChannel, StdChannel):
+class Channel(PublishingChannel, ClaimingChannel, StdChannel):
     """A channel over a store.
 
     Transports subclass this and supply the hooks of
@@ -36,7 +37,12 @@ class Channel(PublishingChannel, ConsumingChannel, StdChannel):
     """
 
     #: Names of transport options that become attributes of the channel.
-    from_transport_options: tuple[str, ...] = ("body_encoding", "deadletter_queue")
+    from_transport_options: tuple[str, ...] = (
+        "body_encoding",
+        "deadletter_queue",
+        "priority_mode",
+        "visibility_timeout",
+    )
 
     #: Options of its own, for documents and to find misspelt ones.
     options: tuple[Option, ...] = VIRTUAL_OPTIONS
@@ -57,12 +63,27 @@ class Channel(PublishingChannel, ConsumingChannel, StdChannel):
         for name in self.from_transport_options:
             if name in options:
                 setattr(self, name, options[name])
+        self._begin_leasing()
         self._routes = self.state.routes.route
+        self._policies = self.state.policies
+        self._selective = self.state.selective
+        self._shares_topology = connection.topology is not None
+        self._lacks_priority = not self._offers("priority")
         self._puts_without_options = not takes_options(type(self)._put)
         self._exchange_types_changed()
         kind: Any = type(self)
         self._polls_by_hook = polls_by_hook(kind)
         self._restores_at_head = restores_at_head(kind)
+
+    def _begin_leasing(self) -> None:
+        """Choose who holds what is delivered, as the transport declares it."""
+        self._leases = self.holding != CLIENT
+        if not self._leases:
+            return
+        if self.QoS is QoS:
+            self.QoS = _QOS_OF_HOLDER[self.holding]
+        self._qos = self.QoS(self)
+        self._claimed = self._qos.claimed
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{len(self._records)} consumers"
@@ -70,6 +91,12 @@ class Channel(PublishingChannel, ConsumingChannel, StdChannel):
 
     def __enter__(self) -> Channel:
         return self
+
+    def prepare_queue_arguments(
+        self, arguments: dict[str, Any], **kwargs: Any
+    ) -> dict[str, Any]:
+        """Turn options of :class:`~kombu.Queue` into arguments, as RabbitMQ's."""
+        return to_rabbitmq_queue_arguments(arguments, **kwargs)
 
     def _exchange_types_changed(self) -> None:
         self._uses_routing_table = uses_routing_table(self)
@@ -96,3 +123,7 @@ class Channel(PublishingChannel, ConsumingChannel, StdChannel):
                 self._cycle = None
             if self.connection is not None:
                 self.connection.close_channel(self)
+
+
+#: Strategies for what is delivered and not settled, by who holds it.
+_QOS_OF_HOLDER: dict[str, Any] = {STORE: LeasedQoS, BROKER: BrokerHeldQoS}

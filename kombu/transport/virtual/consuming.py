@@ -14,7 +14,15 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kombu.log import get_logger
-from kombu.transport.virtual.declaring import DeclaringChannel
+from kombu.transport.virtual.attending import AttendingChannel, ConsumerRecord
+from kombu.transport.virtual.claims import (
+    EXPIRES_AT,
+    Claim,
+    delivery_count,
+    expires_at,
+    redelivered,
+)
+from kombu.transport.virtual.death import DELIVERY_LIMIT, EXPIRED, REJECTED
 from kombu.transport.virtual.message import Message
 from kombu.transport.virtual.qos import QoS
 from kombu.transport.virtual.storage import Empty, EmptyInCallback
@@ -29,32 +37,7 @@ __all__ = ("ConsumerRecord", "ConsumingChannel")
 logger = get_logger(__name__)
 
 
-class ConsumerRecord:
-    """One consumer of a channel."""
-
-    __slots__ = ("arguments", "callback", "no_ack", "on_cancel", "queue", "tag")
-
-    def __init__(
-        self,
-        tag: str,
-        queue: str,
-        no_ack: bool,
-        callback: Callable[[Any], Any],
-        on_cancel: Callable[[str], Any] | None = None,
-        arguments: dict[str, Any] | None = None,
-    ) -> None:
-        self.tag = tag
-        self.queue = queue
-        self.no_ack = no_ack
-        self.callback = callback
-        self.on_cancel = on_cancel
-        self.arguments = arguments or {}
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {self.tag} of {self.queue}>"
-
-
-class ConsumingChannel(DeclaringChannel):
+class ConsumingChannel(AttendingChannel):
     """The part of a virtual channel that consumes."""
 
     #: Class of received messages.
@@ -114,7 +97,9 @@ class ConsumingChannel(DeclaringChannel):
         Raises:
             ResourceLocked: The queue is exclusive to another connection.
         """
+        self._refresh()
         self._check_exclusive(queue, "Channel.basic_consume")
+        self._hold_lease()
         tag = consumer_tag or f"ctag-{unique_id()}"
         if tag in self._records:
             self.basic_cancel(tag)
@@ -133,6 +118,7 @@ class ConsumingChannel(DeclaringChannel):
         if queue not in self._active_queues:
             self._active_queues.append(queue)
         self._reset_cycle()
+        self._enter(record)
         self.connection._add_consumer(queue, self)
         declared = self.state.queues.get(queue)
         if declared is not None:
@@ -155,6 +141,7 @@ class ConsumingChannel(DeclaringChannel):
             self._active_queues.remove(queue)
             self.connection._remove_consumer(queue, self)
         self._reset_cycle()
+        self._leave(record)
         declared = self.state.queues.get(queue)
         if declared is not None:
             declared.consumers.discard((self, consumer_tag))
@@ -170,7 +157,11 @@ class ConsumingChannel(DeclaringChannel):
             declared.auto_delete
             and not declared.exclusive
             and not declared.consumers
-            and self.connection.knows_all_consumers
+            and (
+                self.connection.knows_all_consumers
+                or self.connection.topology is not None
+            )
+            and not self.connection.attendance.consumers(queue)
         ):
             self._delete_queue(queue)
 
@@ -253,6 +244,10 @@ class ConsumingChannel(DeclaringChannel):
         records = self._by_queue.get(queue)
         if not records:
             return None
+        if queue in self._selective:
+            # Those who are not to be served come last, and so have no turn.
+            preferred = self._preferred(queue, records)
+            records = [*preferred, *(r for r in records if r not in preferred)]
         can_consume = self.qos.can_consume()
         for place, record in enumerate(records):
             if record.no_ack or can_consume:
@@ -279,6 +274,9 @@ class ConsumingChannel(DeclaringChannel):
             return
         message = self.Message(envelope, channel=self)
         message.source_queue = queue
+        if EXPIRES_AT in message.properties and self._has_expired(envelope):
+            self._bury(Claim(queue, envelope), EXPIRED)
+            return
         if not consumer.no_ack:
             self._hold(message)
         try:
@@ -317,6 +315,9 @@ class ConsumingChannel(DeclaringChannel):
         self._check_exclusive(queue, "Channel.basic_get")
         try:
             envelope = self._get(queue)
+            while self._has_expired(envelope):
+                self._bury(Claim(queue, envelope), EXPIRED)
+                envelope = self._get(queue)
         except Empty:
             return None
         message = self.Message(envelope, channel=self)
@@ -324,6 +325,10 @@ class ConsumingChannel(DeclaringChannel):
         if not no_ack:
             self._hold(message)
         return message
+
+    def _has_expired(self, envelope: Any) -> bool:
+        moment = expires_at(envelope)
+        return moment is not None and self._store_time() >= moment
 
     # -- settling ------------------------------------------------------------
 
@@ -407,16 +412,33 @@ class ConsumingChannel(DeclaringChannel):
         if self.connection is not None:
             self.connection.wake()
 
+    def _discard_message(self, message: Any) -> None:
+        """Dead-letter or drop a *message* that was rejected."""
+        queue = getattr(message, "source_queue", None)
+        if queue in self.state.policies:
+            self._bury(Claim(queue, _envelope_of(message)), REJECTED)
+
     def _restore(self, message: Any) -> None:
         """Put an unsettled *message* back into the queue that it came from."""
-        envelope = _as_redelivered(_envelope_of(message))
+        envelope = _envelope_of(message)
         queue = message.source_queue
-        if queue is not None:
-            self._put_back(queue, envelope)
+        if queue is None:
+            info = message.delivery_info
+            for name in self._lookup(info["exchange"], info["routing_key"]):  # type: ignore[attr-defined]
+                self._put_back(name, redelivered(envelope))
             return
-        info = message.delivery_info
-        for name in self._lookup(info["exchange"], info["routing_key"]):  # type: ignore[attr-defined]
-            self._put_back(name, envelope)
+        policy = self.state.policies.get(queue)
+        if policy is None or policy.delivery_limit is None:
+            self._put_back(queue, redelivered(envelope))
+            return
+        count = delivery_count(envelope) + 1
+        if count > policy.delivery_limit:
+            self._bury(Claim(queue, envelope), DELIVERY_LIMIT)
+        else:
+            self._put_back(queue, redelivered(envelope, count))
+
+    def _bury(self, claim: Claim, reason: str) -> None:
+        raise NotImplementedError
 
     def _restore_at_beginning(self, message: Any) -> None:
         """Put *message* back where it is the next to be delivered."""
@@ -462,20 +484,3 @@ def _envelope_of(message: Any) -> Any:
         return message.envelope
     except AttributeError:
         return message.serializable()
-
-
-def _as_redelivered(envelope: Any) -> Any:
-    """Return *envelope* with the mark that it was delivered before."""
-    try:
-        properties = envelope["properties"]
-        info = properties.get("delivery_info") or {}
-        return {
-            **envelope,
-            "redelivered": True,
-            "properties": {
-                **properties,
-                "delivery_info": {**info, "redelivered": True},
-            },
-        }
-    except (TypeError, KeyError, AttributeError):
-        return envelope

@@ -9,8 +9,10 @@ from kombu.exceptions import KombuError
 from kombu.transport.virtual._headers import check_arguments
 from kombu.transport.virtual._table import BindingTable
 from kombu.transport.virtual.exchange import STANDARD_EXCHANGE_TYPES, ExchangeType
+from kombu.transport.virtual.leasing import LeaseHooks
+from kombu.transport.virtual.policies import ARGUMENTS
+from kombu.transport.virtual.records import USE
 from kombu.transport.virtual.state import QueueRecord
-from kombu.transport.virtual.storage import AbstractChannel
 from kombu.utils.identity import unique_id
 
 if TYPE_CHECKING:
@@ -46,7 +48,7 @@ def _takes_binding(function: Any) -> bool:
     return True
 
 
-class DeclaringChannel(AbstractChannel):
+class DeclaringChannel(LeaseHooks):
     """The part of a virtual channel that declares."""
 
     #: Class by name of the exchange types that can be declared.
@@ -79,6 +81,21 @@ class DeclaringChannel(AbstractChannel):
 
         raise RecoverableConnectionError(f"{self!r}: open another one")
 
+    def _refresh(self) -> None:
+        """See to it that the state is what the store's records say."""
+        if self.connection is None:
+            self._raise_closed()
+        topology = self.connection.topology
+        if topology is not None:
+            topology.refresh(self)
+
+    def _ask(self, ability: str) -> None:
+        """Note that the application asks for *ability* (see ``Transport.ask``)."""
+        self.connection.ask(ability)
+
+    def _offers(self, ability: str) -> bool:
+        return bool(self.connection.implements.offers(ability))
+
     def _virtual_host(self) -> str:
         return self.connection.client.virtual_host or "/"
 
@@ -102,34 +119,42 @@ class DeclaringChannel(AbstractChannel):
         """
         type = type or "direct"
         exchange = exchange or f"amq.{type}"
+        self._refresh()
         state = self.state
         if passive:
             if exchange not in state.exchanges:
                 self._raise_no_exchange(exchange)
             return
+        if type in STANDARD_EXCHANGE_TYPES:
+            self._ask(type)
+        if arguments and "alternate-exchange" in arguments:
+            self._ask("alternate_exchange")
+        topology = self.connection.topology
         with state.lock:
-            previous = state.exchanges.get(exchange)
-            if previous is None:
+            if exchange not in state.exchanges:
                 self._check_type(type)
                 self._exchange_types_changed()
-                state.exchange_declare(
-                    exchange,
-                    {
-                        "type": type,
-                        "durable": durable,
-                        "auto_delete": auto_delete,
-                        "arguments": arguments or {},
-                        "table": BindingTable(),
-                    },
-                )
-            elif not self.typeof(exchange).equivalent(
-                previous, exchange, type, durable, auto_delete, arguments
-            ):
-                raise NotEquivalentError(
-                    f"Cannot redeclare exchange {exchange!r} in vhost "
-                    f"{self._virtual_host()!r} with different type, durable, "
-                    "autodelete or arguments value."
-                )
+                record = {
+                    "type": type,
+                    "durable": durable,
+                    "auto_delete": auto_delete,
+                    "arguments": arguments or {},
+                    "table": BindingTable(),
+                }
+                if topology is None or topology.add_exchange(exchange, record):
+                    state.exchange_declare(exchange, record)
+                    return
+        if topology is not None:
+            topology.refresh(self)  # somebody was faster
+        previous = state.exchanges.get(exchange)
+        if previous is not None and not self.typeof(exchange).equivalent(
+            previous, exchange, type, durable, auto_delete, arguments
+        ):
+            raise NotEquivalentError(
+                f"Cannot redeclare exchange {exchange!r} in vhost "
+                f"{self._virtual_host()!r} with different type, durable, "
+                "autodelete or arguments value."
+            )
 
     def _check_type(self, type: str) -> None:
         if type not in self.exchange_types:
@@ -164,6 +189,7 @@ class DeclaringChannel(AbstractChannel):
             if_unused: Only if nothing is bound to it.
             nowait: Has no effect.
         """
+        self._refresh()
         state = self.state
         if if_unused and state.is_exchange_used(exchange):
             return
@@ -172,10 +198,16 @@ class DeclaringChannel(AbstractChannel):
         sources = {
             source for to, source, _ in tuple(state.exchange_bindings) if to == exchange
         }
-        state.exchange_delete(exchange)
+        self._delete_exchange(exchange)
         for source in sources:
             self._delete_unused_exchange(source)
         self._forget_declaration("forget_exchange", exchange)
+
+    def _delete_exchange(self, exchange: str) -> None:
+        self.state.exchange_delete(exchange)
+        topology = self.connection.topology
+        if topology is not None:
+            topology.remove_exchange(exchange)
 
     def exchange_bind(
         self,
@@ -190,6 +222,8 @@ class DeclaringChannel(AbstractChannel):
         Raises:
             NotFound: One of the exchanges does not exist.
         """
+        self._refresh()
+        self._ask("exchange_binding")
         state = self.state
         with state.lock:
             for name in (source, destination):
@@ -198,6 +232,9 @@ class DeclaringChannel(AbstractChannel):
             if state.exchanges[source]["type"] == "headers":
                 check_arguments(arguments)
             state.exchange_binding_declare(destination, source, routing_key, arguments)
+        topology = self.connection.topology
+        if topology is not None:
+            topology.add_binding(source, destination, True, routing_key, arguments)
 
     def exchange_unbind(
         self,
@@ -208,10 +245,19 @@ class DeclaringChannel(AbstractChannel):
         arguments: dict[str, Any] | None = None,
     ) -> None:
         """Undo :meth:`exchange_bind`; nothing happens if there is no such binding."""
+        self._refresh()
         if self.state.exchange_binding_delete(
             destination, source, routing_key, arguments
         ):
-            self._delete_unused_exchange(source)
+            self._binding_was_removed(source, destination, True, routing_key)
+
+    def _binding_was_removed(
+        self, source: str, destination: str, is_exchange: bool, routing_key: str
+    ) -> None:
+        topology = self.connection.topology
+        if topology is not None:
+            topology.remove_bindings(source, destination, is_exchange, routing_key)
+        self._delete_unused_exchange(source)
 
     def typeof(self, exchange: str, default: str = "direct") -> ExchangeType:
         """Return the exchange type of *exchange*, or *default* if undeclared."""
@@ -266,26 +312,73 @@ class DeclaringChannel(AbstractChannel):
             ResourceLocked: It is exclusive to another connection.
         """
         queue = queue or f"amq.gen-{unique_id()}"
-        state = self.state
+        self._refresh()
         self._check_exclusive(queue, "Channel.queue_declare")
         if passive:
-            if queue not in state.queues and not self._has_queue(queue):
+            if queue not in self.state.queues and not self._has_queue(queue):
                 self._raise_no_queue(queue)
         else:
-            self._new_queue(queue, **kwargs)
-            record = QueueRecord(
-                queue,
-                durable=kwargs.get("durable", False),
-                exclusive=kwargs.get("exclusive", False),
-                auto_delete=kwargs.get("auto_delete", False),
-                arguments=kwargs.get("arguments"),
-                owner=self.connection,
-            )
-            if state.queue_declare(record) is not record:
-                self._check_exclusive(queue, "Channel.queue_declare")
-        declared = state.queues.get(queue)
-        count = len(declared.consumers) if declared is not None else 0
-        return queue_declare_ok_t(queue, self._size(queue), count)
+            self._declare_queue(queue, **kwargs)
+        return queue_declare_ok_t(
+            queue, self._size(queue), self._count_consumers(queue)
+        )
+
+    def _declare_queue(self, queue: str, **kwargs: Any) -> None:
+        record = QueueRecord(
+            queue,
+            durable=kwargs.get("durable", False),
+            exclusive=kwargs.get("exclusive", False),
+            auto_delete=kwargs.get("auto_delete", False),
+            arguments=kwargs.get("arguments"),
+            owner=self.owner,
+        )
+        self._ask_for(record)
+        if record.exclusive:
+            self._hold_lease()
+        self._new_queue(queue, **kwargs)
+        topology = self.connection.topology
+        known = self.state.queues.get(queue)
+        if known is None and topology is not None and not topology.add_queue(record):
+            topology.refresh(self)  # somebody was faster
+        declared = self.state.queue_declare(record)
+        if declared is not record:
+            self._check_exclusive(queue, "Channel.queue_declare")
+            self._check_arguments(declared, record)
+        self._queue_was_used(queue)
+
+    def _ask_for(self, record: QueueRecord) -> None:
+        """Note what the declaration *record* asks of the transport."""
+        if record.exclusive:
+            self._ask("exclusive")
+        elif record.auto_delete:
+            self._ask("auto_delete")
+        for name in record.arguments:
+            if name in ARGUMENTS:
+                self._ask(ARGUMENTS[name][2])
+
+    def _check_arguments(self, declared: QueueRecord, record: QueueRecord) -> None:
+        """Refuse other arguments than the queue has, if the connection is strict.
+
+        Otherwise the queue stays as it is.
+        """
+        if getattr(self.connection.client, "strict", None) is not True:
+            return
+        for name in ARGUMENTS:
+            found, asked = declared.arguments.get(name), record.arguments.get(name)
+            if found != asked:
+                from kombu.exceptions import PreconditionFailed
+
+                raise PreconditionFailed(
+                    f"PRECONDITION_FAILED - inequivalent arg {name!r} for queue "
+                    f"{record.name!r} in vhost {self._virtual_host()!r}: received "
+                    f"{asked!r} but current is {found!r}; delete the queue, or "
+                    "declare it as it is",
+                    (50, 10),
+                    "Channel.queue_declare",
+                )
+
+    def _count_consumers(self, queue: str) -> int:
+        return len(self.connection.attendance.consumers(queue))
 
     def _raise_no_queue(self, queue: str) -> None:
         from kombu.exceptions import NotFound
@@ -298,7 +391,7 @@ class DeclaringChannel(AbstractChannel):
 
     def _check_exclusive(self, queue: str, method: str) -> None:
         record = self.state.queues.get(queue)
-        if record is None or record.owner in (None, self.connection):
+        if record is None or record.owner in (None, self.owner):
             return
         from kombu.exceptions import ResourceLocked
 
@@ -323,6 +416,7 @@ class DeclaringChannel(AbstractChannel):
             NotFound: The exchange does not exist.
             ResourceLocked: The queue is exclusive to another connection.
         """
+        self._refresh()
         self._check_exclusive(queue, "Channel.queue_bind")
         exchange = exchange or "amq.direct"
         state = self.state
@@ -335,6 +429,9 @@ class DeclaringChannel(AbstractChannel):
         )
         if state.binding_declare(queue, exchange, routing_key, arguments, row):
             self._store_binding(exchange, row)
+            topology = self.connection.topology
+            if topology is not None:
+                topology.add_binding(exchange, queue, False, routing_key, arguments)
 
     def _store_binding(self, exchange: str, row: Row) -> None:
         if self.supports_fanout:
@@ -372,13 +469,14 @@ class DeclaringChannel(AbstractChannel):
         routing_key: str,
         arguments: Mapping[str, Any] | None,
     ) -> None:
+        self._refresh()
         row = self.typeof(exchange).prepare_bind(
             queue, exchange, routing_key, dict(arguments or {})
         )
         was_bound = self.state.binding_delete(queue, exchange, routing_key, arguments)
         self._queue_unbind(exchange, *row)
         if was_bound:
-            self._delete_unused_exchange(exchange)
+            self._binding_was_removed(exchange, queue, False, routing_key)
 
     def _delete_unused_exchange(self, exchange: str) -> None:
         record = self.state.exchanges.get(exchange)
@@ -387,7 +485,7 @@ class DeclaringChannel(AbstractChannel):
             and record["auto_delete"]
             and not self.state.is_exchange_used(exchange)
         ):
-            self.state.exchange_delete(exchange)
+            self._delete_exchange(exchange)
 
     def queue_delete(
         self,
@@ -410,12 +508,12 @@ class DeclaringChannel(AbstractChannel):
         Raises:
             ResourceLocked: It is exclusive to another connection.
         """
+        self._refresh()
         self._check_exclusive(queue, "Channel.queue_delete")
         size = self._size(queue)
-        record = self.state.queues.get(queue)
         if if_empty and size:
             return 0
-        if if_unused and record is not None and record.consumers:
+        if if_unused and self._count_consumers(queue):
             return 0
         self._delete_queue(queue, **kwargs)
         return size
@@ -433,8 +531,10 @@ class DeclaringChannel(AbstractChannel):
             self._delete(queue, "", "", "", queue, **kwargs)
         else:
             self._delete(queue, **kwargs)
-        state.queue_bindings_delete(queue)
-        state.queues.pop(queue, None)
+        state.queue_delete(queue)
+        topology = self.connection.topology
+        if topology is not None:
+            topology.remove_queue(queue)
         for exchange in {binding.exchange for binding in bindings}:
             self._delete_unused_exchange(exchange)
         self._forget_declaration("forget_queue", queue)
@@ -452,8 +552,19 @@ class DeclaringChannel(AbstractChannel):
         Raises:
             ResourceLocked: It is exclusive to another connection.
         """
+        self._refresh()
         self._check_exclusive(queue, "Channel.queue_purge")
         return self._purge(queue)
+
+    def _hold_lease(self) -> None:
+        """Have the owner of this connection be known to live."""
+        self.connection._hold_lease()
+
+    def _queue_was_used(self, queue: str) -> None:
+        """Note that *queue* was declared or read, if it expires without use."""
+        policy = self.state.policies.get(queue)
+        if policy is not None and policy.expires is not None:
+            self.connection.records.write(USE, queue, {"at": self._store_time()})
 
     def after_reply_message_received(self, queue: str) -> None:
         """Delete the reply queue *queue*, which has served."""

@@ -34,6 +34,8 @@ class LoopConsumer:
         self._is_scheduled = False
         self._is_stopped = False
         self._timer: Any = None
+        # Ends the wait when something happens in the store by itself.
+        self._due_timer: Any = None
 
     def __repr__(self) -> str:
         state = "stopped" if self._is_stopped else "running"
@@ -52,9 +54,10 @@ class LoopConsumer:
     def stop(self) -> None:
         """Deliver nothing more."""
         self._is_stopped = True
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+        for timer in (self._timer, self._due_timer):
+            if timer is not None:
+                timer.cancel()
+        self._timer = self._due_timer = None
 
     def wake(self) -> None:
         """Have the loop look for messages; may be called from any thread."""
@@ -72,6 +75,7 @@ class LoopConsumer:
             for _ in range(PORTION):
                 transport._drain_any(0)
         except Empty:
+            self._wait_for(transport._idle())
             return
         except EmptyInCallback as exc:
             self.wake()
@@ -81,3 +85,11 @@ class LoopConsumer:
             self.wake()
             raise
         self.wake()
+
+    def _wait_for(self, seconds: float | None) -> None:
+        """Look again in *seconds*, unless something comes before."""
+        if self._due_timer is not None:
+            self._due_timer.cancel()
+            self._due_timer = None
+        if seconds is not None and not self._is_stopped:
+            self._due_timer = self._loop.call_later(seconds, self.wake)

@@ -28,9 +28,10 @@ class Message(BaseMessage):
     Attributes:
         source_queue: Name of the queue that it was taken from.
         envelope: The envelope as it was found.
+        claim: The claim on it, if its store leases messages.
     """
 
-    __slots__ = ("envelope", "source_queue")
+    __slots__ = ("claim", "envelope", "source_queue")
 
     def __init__(self, payload: Any, channel: Any = None, **kwargs: Any) -> None:
         # Made for each message: every attribute is set here, and once.

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from kombu.exceptions import UnroutableError
 from kombu.transport.virtual.codecs import Base64
-from kombu.transport.virtual.declaring import DeclaringChannel
 from kombu.transport.virtual.exchange import (
     DirectExchange,
     FanoutExchange,
     HeadersExchange,
     TopicExchange,
 )
+from kombu.transport.virtual.moments import asks_for_moments
+from kombu.transport.virtual.policing import PolicingChannel
 from kombu.utils.identity import unique_id
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def takes_options(function: Any) -> bool:
     return inspect.Parameter.VAR_KEYWORD in kinds
 
 
-class PublishingChannel(DeclaringChannel):
+class PublishingChannel(PolicingChannel):
     """The part of a virtual channel that publishes."""
 
     #: Codecs for bodies in the envelope, by name.
@@ -74,6 +75,12 @@ class PublishingChannel(DeclaringChannel):
     #: Whether the storage hook takes no options.
     _puts_without_options: bool
 
+    #: Whether other processes may have changed the topology.
+    _shares_topology = False
+
+    #: Whether priorities have no effect: asking for one is to be said.
+    _lacks_priority = False
+
     #: Looks a message up in the routing table.
     _routes: Callable[[str, str, Mapping[str, Any]], tuple[str, ...]]
 
@@ -90,6 +97,8 @@ class PublishingChannel(DeclaringChannel):
         properties = {} if properties is None else properties
         properties.setdefault("delivery_info", {})
         properties.setdefault("priority", priority or self.default_priority)
+        if priority and self._lacks_priority:
+            self._ask("priority")
         return {
             "body": body,
             "content-encoding": content_encoding,
@@ -170,8 +179,12 @@ class PublishingChannel(DeclaringChannel):
         Raises:
             UnroutableError: It is mandatory, reaches no queue, and nobody
                 listens for returned messages.
+            PublishRefused: A queue is full, and refuses more.
+            InvalidMoment: Its delay or expiration is no number.
         """
         self._inplace_augment_message(message, exchange, routing_key)
+        if self._shares_topology:
+            self._refresh()
         queues: Iterable[str] | None = ()
         if exchange and self._uses_routing_table:
             # The usual way: nothing but a look into the table.
@@ -185,7 +198,8 @@ class PublishingChannel(DeclaringChannel):
                 if mandatory:
                     self._return(message, exchange, routing_key)
                 return
-        if queues is not None and self._puts_without_options:
+        is_plain = not (self._policies or asks_for_moments(message))
+        if queues is not None and is_plain and self._puts_without_options:
             self._put_into(queues, message)
             return
         options = {
@@ -196,10 +210,15 @@ class PublishingChannel(DeclaringChannel):
             **kwargs,
         }
         if queues is None:
+            message = self._with_moments(message, None, self._store_time())
             self.typeof(exchange).deliver(message, exchange, routing_key, **options)
-        else:
+        elif is_plain:
             for queue in queues:
                 self._put(queue, message, **options)
+        else:
+            if self._puts_without_options:
+                options = {}
+            self._put_by_policy(queues, message, options)
 
     def _destinations(
         self, message: Any, exchange: str, routing_key: str, mandatory: bool
@@ -245,7 +264,7 @@ class PublishingChannel(DeclaringChannel):
     def _route(
         self, exchange: str, routing_key: str, headers: Mapping[str, Any]
     ) -> Iterable[str]:
-        """Return the queues that a message reaches."""
+        """Return the queues that a message with these *headers* reaches."""
         try:
             if not self._looks_up_by_itself(exchange):
                 return self._routes(exchange, routing_key, headers)

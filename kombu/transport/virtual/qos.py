@@ -94,8 +94,11 @@ class QoS:
     def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
         """Note that the message was refused; put it back if *requeue*."""
         message = self._delivered.get(delivery_tag)
-        if requeue and message is not None:
-            self.channel._restore_at_beginning(message)
+        if message is not None:
+            if requeue:
+                self.channel._restore_at_beginning(message)
+            else:
+                self.channel._discard_message(message)
         self._delivered.pop(delivery_tag, None)
 
     def tags_up_to(self, delivery_tag: Any) -> list[Any]:
@@ -106,6 +109,9 @@ class QoS:
             if tag == delivery_tag:
                 return tags
         return [delivery_tag]
+
+    def flush(self) -> None:
+        """Do what was put off; here nothing is."""
 
     def _flush(self) -> None:
         while self._dirty:

@@ -7,6 +7,7 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kombu.transport.virtual._table import BindingTable, Row
+from kombu.transport.virtual.policies import QueuePolicy
 from kombu.transport.virtual.routing import Destination, RoutingTable
 
 if TYPE_CHECKING:
@@ -44,8 +45,10 @@ class QueueRecord:
     """A declared queue.
 
     Attributes:
-        owner: The connection that an exclusive queue belongs to.
-        consumers: Consumers of the queue, as ``(channel, tag)``.
+        owner: Id of the connection that an exclusive queue belongs to.
+        policy: What its arguments ask for; None if it is nothing.
+        is_ranked: Whether consumers of it have priorities.
+        consumers: Consumers of the queue in this process, as ``(channel, tag)``.
     """
 
     __slots__ = (
@@ -54,8 +57,10 @@ class QueueRecord:
         "consumers",
         "durable",
         "exclusive",
+        "is_ranked",
         "name",
         "owner",
+        "policy",
     )
 
     def __init__(
@@ -65,7 +70,7 @@ class QueueRecord:
         exclusive: bool = False,
         auto_delete: bool = False,
         arguments: Mapping[str, Any] | None = None,
-        owner: object = None,
+        owner: str | None = None,
     ) -> None:
         self.name = name
         self.durable = durable
@@ -73,10 +78,18 @@ class QueueRecord:
         self.auto_delete = auto_delete
         self.arguments = dict(arguments or {})
         self.owner = owner if exclusive else None
+        self.policy = QueuePolicy.of(name, arguments)
+        self.is_ranked = False
         self.consumers: set[tuple[Any, str]] = set()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.name} ({len(self.consumers)} consumers)>"
+
+    def take_over(self, other: QueueRecord) -> None:
+        """Become what *other* says, but for the consumers."""
+        for name in self.__slots__:
+            if name != "consumers":
+                setattr(self, name, getattr(other, name))
 
 
 class BrokerState:
@@ -91,6 +104,9 @@ class BrokerState:
         bindings: Arguments by :class:`binding_key_t`.
         queue_index: The keys of a queue's bindings, by its name.
         queues: The declared queues by name.
+        policies: What is asked for by the arguments of those that ask for
+            something, by name.
+        selective: Names of those that serve some consumers before others.
         routes: Where messages go.
         lock: Held while any of these change.
     """
@@ -107,6 +123,9 @@ class BrokerState:
         self._variants: dict[binding_key_t, list[_Variant]] = {}
         self.queue_index = defaultdict(set)
         self.queues: dict[str, QueueRecord] = {}
+        # The policies of those queues that have one.
+        self.policies: dict[str, QueuePolicy] = {}
+        self.selective: set[str] = set()
         # Each set of arguments by (destination, source, routing key).
         self.exchange_bindings: dict[
             tuple[str, str, str], list[Mapping[str, Any] | None]
@@ -138,6 +157,8 @@ class BrokerState:
             self._variants.clear()
             self.queue_index.clear()
             self.queues.clear()
+            self.policies.clear()
+            self.selective.clear()
             self.exchange_bindings.clear()
             self.routes.clear()
 
@@ -224,7 +245,35 @@ class BrokerState:
     def queue_declare(self, record: QueueRecord) -> QueueRecord:
         """Add a queue, and return it; or the one of its name that is there."""
         with self.lock:
-            return self.queues.setdefault(record.name, record)
+            found = self.queues.setdefault(record.name, record)
+            if found is record:
+                self._index(record)
+            return found
+
+    def queue_update(self, record: QueueRecord) -> None:
+        """Take over what *record* says of a queue, which may be declared already."""
+        with self.lock:
+            found = self.queues.setdefault(record.name, record)
+            if found is not record:
+                found.take_over(record)
+            self._index(found)
+
+    def _index(self, record: QueueRecord) -> None:
+        name, policy = record.name, record.policy
+        self.policies.pop(name, None)
+        self.selective.discard(name)
+        if policy is not None:
+            self.policies[name] = policy
+        if record.is_ranked or (policy is not None and policy.single_active_consumer):
+            self.selective.add(name)
+
+    def queue_delete(self, name: str) -> None:
+        """Remove the queue *name* and its bindings."""
+        with self.lock:
+            self.queue_bindings_delete(name)
+            self.queues.pop(name, None)
+            self.policies.pop(name, None)
+            self.selective.discard(name)
 
     # -- bindings of queues --------------------------------------------------
 

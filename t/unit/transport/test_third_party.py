@@ -252,6 +252,8 @@ class test_the_envelope:
         tag = envelope["properties"].pop("delivery_tag")
         assert isinstance(tag, str)
         assert tag
+        # What is beside that of kombu: the moment when it expires.
+        assert envelope["properties"].pop("x-expires-at") > 0
         assert envelope == {
             "body": "eyJhIjogMX0=",
             "content-encoding": "utf-8",

@@ -29,6 +29,9 @@ class FakeChannel:
     def _restore_at_beginning(self, message):
         self._restore(message, "head")
 
+    def _discard_message(self, message):
+        pass
+
     def _restore(self, message, place="tail"):
         if message.body in self.failing:
             raise ConnectionResetError("the store is away")

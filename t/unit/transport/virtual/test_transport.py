@@ -70,6 +70,10 @@ class FakeLoop:
         self.timers.append(timer)
         return timer
 
+    def call_later(self, seconds, callback):
+        # Fires with the sweeps: no test waits for it.
+        return FakeTimer(seconds, callback)
+
     def run(self):
         """Call what was there to be called; return how many that were."""
         soon, self.soon = self.soon, []

@@ -1,0 +1,245 @@
+"""Consuming from a store that leases its messages: claim, deliver, give back.
+
+Messages are claimed in batches, never more than the prefetch limit allows.
+Without a limit a batch begins with one message and grows while what was
+claimed before is used up quickly, so that a slow consumer does not sit on what
+others could do.
+"""
+
+from __future__ import annotations
+
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from kombu.transport.virtual.claims import EXPIRES_AT
+from kombu.transport.virtual.consuming import ConsumingChannel
+from kombu.transport.virtual.death import DELIVERY_LIMIT
+from kombu.transport.virtual.storage import Empty, EmptyInCallback
+from kombu.utils import waiting
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Sequence
+
+    from kombu.transport.virtual.attending import ConsumerRecord
+    from kombu.transport.virtual.claims import Claim
+
+__all__ = ("ClaimingChannel",)
+
+#: Seconds within which a batch is used up by a consumer that is fast.
+_FAST = 0.02
+
+
+class ClaimingChannel(ConsumingChannel):
+    """The part of a virtual channel that consumes by claims."""
+
+    #: Whether the store, or the broker, holds what is not settled.
+    _leases = False
+
+    #: What was claimed, and has not reached a consumer yet.
+    _claimed: deque[Claim]
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._batch = 1
+        self._fetched_at = 0.0
+        self._served_last = ""
+
+    # -- delivery ----------------------------------------------------------------
+
+    def drain_events(self, timeout: float | None = None, callback: Any = None) -> Any:
+        """Deliver one message, of any queue that is consumed from.
+
+        Arguments:
+            timeout: Seconds that a wait in the store may take.
+            callback: Called with the envelope and its queue, instead of the
+                consumer's callback with the message.
+
+        Raises:
+            queue.Empty: There is none that may be delivered.
+        """
+        if not self._leases:
+            return super().drain_events(timeout, callback)
+        if self._lost_consumers:
+            self._tell_lost_consumers()
+        if not self._consumers or not self._is_flowing:
+            raise Empty()
+        claimed = self._claimed
+        while True:
+            if not claimed:
+                self._fetch()
+            try:
+                claim = claimed.popleft()
+            except IndexError:  # another thread was faster
+                raise Empty() from None
+            if callback is not None:
+                self._settle((claim,))
+                return callback(claim.envelope, claim.queue)
+            if self._deliver_claim(claim):
+                return None
+
+    def _fetch(self) -> None:
+        """Claim what may be delivered.
+
+        Raises:
+            queue.Empty: There is nothing, or nothing may be.
+        """
+        if get_ident() not in self.connection._threads:
+            self._hold_lease()
+        qos = self._qos
+        queues: Sequence[str] = self._active_queues
+        room = qos.room()
+        if room is None:
+            limit = self._next_batch() if self.claim_limit > 1 else 1
+        elif room:
+            limit = room
+        else:
+            queues = [queue for queue in queues if self._is_unlimited(queue)]
+            limit = self.claim_limit
+        if self._selective:
+            queues = [queue for queue in queues if self._is_served(queue)]
+        if len(queues) > 1:
+            queues = self._in_turn(queues)
+        qos.flush()
+        claims = self._claim(queues, limit) if queues else ()
+        if not claims:
+            raise Empty()
+        self._served_last = claims[-1].queue
+        self._claimed.extend(claims)
+
+    def _next_batch(self) -> int:
+        now = waiting.monotonic()
+        is_fast = now - self._fetched_at < _FAST
+        self._fetched_at = now
+        self._batch = min(self._batch * 2, self.claim_limit) if is_fast else 1
+        return self._batch
+
+    def _is_unlimited(self, queue: str) -> bool:
+        return any(record.no_ack for record in self._by_queue.get(queue, ()))
+
+    def _in_turn(self, queues: Sequence[str]) -> list[str]:
+        """Return *queues*, beginning after the one that was served last."""
+        start = 0
+        if self._served_last in queues:
+            start = queues.index(self._served_last) + 1
+        return [*queues[start:], *queues[:start]]
+
+    def _deliver_claim(self, claim: Claim) -> bool:
+        """Hand *claim* to the consumer whose turn it is; return whether it got it."""
+        records = self._by_queue.get(claim.queue)
+        consumer: ConsumerRecord | None
+        if records is not None and len(records) == 1:
+            consumer = records[0]
+        else:
+            consumer = self._next_consumer(claim.queue)
+        try:
+            if consumer is None:
+                # Cancelled while the message was on its way.
+                self._release((claim,))
+                return False
+            message = self._message_of(claim)
+            if message is None:
+                return False
+            if consumer.no_ack:
+                self._qos.settle(claim)
+            else:
+                self._hold(message)
+        except BaseException:
+            # It is still in hand, and must not be forgotten.
+            if not claim.was_delivered:
+                self._claimed.appendleft(claim)
+            raise
+        claim.was_delivered = True
+        if self._selective and not self._qos.can_consume():
+            self._tell_room(False)
+        try:
+            consumer.callback(message)
+        except Empty as exc:
+            raise EmptyInCallback(exc) from exc
+        return True
+
+    def _message_of(self, claim: Claim) -> Any:
+        """Return the message of *claim*; None if it is dead, and was buried."""
+        message = self.Message(claim.envelope, channel=self)
+        message.source_queue = claim.queue
+        message.claim = claim
+        if claim.deliveries or EXPIRES_AT in message.properties:
+            reason = self._is_dead(claim)
+            if reason is not None:
+                self._bury(claim, reason)
+                return None
+            if claim.deliveries:
+                message.delivery_info["redelivered"] = True
+                message.headers["x-delivery-count"] = claim.deliveries
+        return message
+
+    def basic_get(self, queue: str, no_ack: bool = False, **kwargs: Any) -> Any:
+        """Take the next message of *queue*, without waiting.
+
+        Returns:
+            The message, or :const:`None` if there is none.
+
+        Raises:
+            ResourceLocked: The queue is exclusive to another connection.
+        """
+        if not self._leases:
+            return super().basic_get(queue, no_ack, **kwargs)
+        self._refresh()
+        self._check_exclusive(queue, "Channel.basic_get")
+        self._queue_was_used(queue)
+        if get_ident() not in self.connection._threads:
+            self._hold_lease()
+        self._qos.flush()
+        while claims := self._claim((queue,), 1):
+            message = self._message_of(claims[0])
+            if message is None:
+                continue
+            if no_ack:
+                self._settle(claims)
+            else:
+                self._hold(message)
+            claims[0].was_delivered = True
+            return message
+        return None
+
+    # -- giving back ---------------------------------------------------------------
+
+    def _give_back(self, claims: Sequence[Claim]) -> None:
+        """Put back *claims*, but for those that were delivered too often."""
+        kept = []
+        for claim in claims:
+            count = claim.deliveries_when_released
+            if claim.was_delivered and self._is_over_limit(claim.queue, count):
+                self._bury(claim, DELIVERY_LIMIT)
+            else:
+                kept.append(claim)
+        if kept:
+            self._release(kept)
+
+    def flow(self, active: bool = True) -> bool:
+        """Suspend, or resume, delivery to the consumers of this channel.
+
+        Arguments:
+            active: False to suspend.
+        """
+        if self._leases and not active:
+            self._qos.give_back_claimed()
+        return super().flow(active)
+
+    def basic_cancel(self, consumer_tag: str) -> None:
+        """Stop the consumer *consumer_tag*, if there is one."""
+        record = self._records.get(consumer_tag)
+        super().basic_cancel(consumer_tag)
+        if self._leases and record is not None and record.queue not in self._by_queue:
+            self._qos.give_back_claimed(record.queue)
+
+    def _may_deliver_again(self) -> None:
+        if self._selective and self._leases and self._qos.can_consume():
+            self._tell_room(True)
+        super()._may_deliver_again()
+
+    def _is_over_limit(self, queue: str, deliveries: int) -> bool:
+        raise NotImplementedError
+
+    def _is_dead(self, claim: Claim) -> str | None:
+        raise NotImplementedError

@@ -1,0 +1,134 @@
+"""Prefetch, and the messages in hand that the store knows to be in flight.
+
+Two strategies beside that of :mod:`~kombu.transport.virtual.qos`, which holds
+unsettled messages in the process.  Here every message has a
+:class:`~kombu.transport.virtual.claims.Claim`, and settling one is something
+that the store does.  What is not settled comes back by itself.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from kombu.transport.virtual.death import REJECTED
+from kombu.transport.virtual.qos import QoS
+
+if TYPE_CHECKING:
+    from kombu.transport.virtual.claims import Claim
+
+__all__ = ("BrokerHeldQoS", "LeasedQoS")
+
+
+class LeasedQoS(QoS):
+    """Claims that are leased in a store: it, or a peer, takes back what is lost.
+
+    Arguments:
+        channel: The channel.
+        prefetch_count: Most messages in hand at a time; 0 for no limit.
+
+    Attributes:
+        claimed: Claims that have not reached a consumer yet.
+    """
+
+    #: Whether peers put back what a dead owner had (:meth:`~.LeaseHooks._reap`).
+    is_reaped_by_peers = True
+
+    def __init__(self, channel: Any, prefetch_count: int = 0) -> None:
+        super().__init__(channel, prefetch_count)
+        self.claimed: deque[Claim] = deque()
+        # Acknowledged, but the store does not know it yet.
+        self._settled: list[Claim] = []
+
+    def room(self) -> int | None:
+        """Return how many more may be claimed; None if that is not limited."""
+        limit = self.prefetch_count
+        if not limit:
+            return None
+        return max(limit - len(self._delivered) - len(self.claimed), 0)
+
+    def can_consume(self) -> bool:
+        """Return whether another message may be delivered."""
+        limit = self.prefetch_count
+        return not limit or len(self._delivered) < limit
+
+    def in_hand(self) -> list[Claim]:
+        """Return the claims that are not settled, in the order they came."""
+        delivered = [message.claim for message in tuple(self._delivered.values())]
+        return [*delivered, *self.claimed]
+
+    # -- settling ----------------------------------------------------------------
+
+    def settle(self, claim: Claim) -> None:
+        """Note that *claim* is done with; tell the store, or do so soon."""
+        channel = self.channel
+        if channel.settle_limit <= 1:
+            channel._settle((claim,))
+            return
+        self._settled.append(claim)
+        if len(self._settled) >= channel.settle_limit or not self.claimed:
+            self.flush()
+
+    def flush(self) -> None:
+        """Tell the store what is done with."""
+        settled = self._settled
+        if settled:
+            # Kept until the store has them: it may be lost meanwhile.
+            self.channel._settle(tuple(settled))
+            del settled[:]
+
+    def ack(self, delivery_tag: Any) -> None:
+        """Have the message *delivery_tag* removed from the store."""
+        message = self._delivered.get(delivery_tag)
+        if message is not None:
+            self.settle(message.claim)
+            self._delivered.pop(delivery_tag, None)
+
+    def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
+        """Put the message back, or have it dead-lettered or discarded."""
+        message = self._delivered.get(delivery_tag)
+        if message is None:
+            return
+        if requeue:
+            self.channel._give_back([message.claim])
+        else:
+            self.channel._bury(message.claim, REJECTED)
+        self._delivered.pop(delivery_tag, None)
+
+    # -- giving back -------------------------------------------------------------
+
+    def give_back_claimed(self, queue: str | None = None) -> None:
+        """Put back what has not reached a consumer, of all queues or of one."""
+        claims = [c for c in tuple(self.claimed) if queue in (None, c.queue)]
+        if claims:
+            self.channel._release(claims)
+            for claim in claims:
+                self.claimed.remove(claim)
+
+    def restore_unacked(self) -> None:
+        """Put back all that is in hand, in the order it was in."""
+        self.flush()
+        claims = self.in_hand()
+        if claims:
+            self.channel._give_back(claims)
+        self._delivered.clear()
+        self.claimed.clear()
+
+    def restore_unacked_once(self, stderr: Any = None) -> None:
+        """Put back what is in hand, when the channel closes or at exit."""
+        if self._pid != os.getpid():
+            return  # a forked child has a copy of what its parent holds
+        self.flush()
+        if self.channel.do_restore and self.restore_at_shutdown:
+            self.restore_unacked()
+
+    def lose(self) -> None:
+        """Forget what has not reached a consumer: others have it by now."""
+        self.claimed.clear()
+
+
+class BrokerHeldQoS(LeasedQoS):
+    """Claims under a lock of the broker's own, which ends by itself."""
+
+    is_reaped_by_peers = False
