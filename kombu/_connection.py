@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any
 
 from kombu._lifecycle import Lifecycle
+from kombu.utils._forking import process
 from kombu.utils.objects import cached_property
 
 if TYPE_CHECKING:
@@ -65,10 +65,11 @@ class Connection(Lifecycle):
         Raises:
             socket.timeout: Nothing came in that time.
         """
-        connection = self._connection
-        if connection is None or self._closed or self._pid != os.getpid():
+        connection, transport = self._connection, self._transport
+        if connection is None or self._closed or self._pid != process.pid:
             connection = self.connection
-        return self.transport.drain_events(connection, **kwargs)
+            transport = self.transport
+        return transport.drain_events(connection, **kwargs)
 
     def register_with_event_loop(self, loop: Any) -> None:
         """Have *loop* deliver what comes."""

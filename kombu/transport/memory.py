@@ -36,7 +36,6 @@ from kombu.transport.virtual.leasing import CLIENT
 from kombu.transport.virtual.local_records import LocalRecords
 from kombu.transport.virtual.ranks import AMQP
 from kombu.transport.virtual.state import BrokerState
-from kombu.transport.virtual.storage import Empty
 from kombu.utils.compat import register_after_fork
 
 if TYPE_CHECKING:
@@ -281,7 +280,7 @@ class Channel(virtual.LeasedChannel):
     def __init__(self, connection: Any, **kwargs: Any) -> None:
         self.broker: MemoryBroker = connection.broker
         self._in_flight = self.broker.in_flight[connection.owner]
-        if type(self)._get is not Channel._get:
+        if type(self)._get is not virtual.LeasedChannel._get:
             # A subclass wants to see each message that is taken.
             self.holding = CLIENT
         super().__init__(connection, **kwargs)
@@ -356,26 +355,30 @@ class Channel(virtual.LeasedChannel):
         return claims
 
     def _claim_from(self, queue: str, limit: int) -> list[Claim]:
+        claims: list[Claim] = []
+        while len(claims) < limit:
+            claim = self._claim_next(queue)
+            if claim is None:
+                break
+            claims.append(claim)
+        return claims
+
+    def _claim_next(self, queue: str) -> Claim | None:
         found = self.broker.queues.get(queue)
         if found is None:
-            return []
+            return None
         if found.resting:
             for envelope in self.broker.take_due(found, self._store_time()):
                 self._append(found, envelope)
-        envelopes = found.envelopes
-        in_flight = self._in_flight
-        claims: list[Claim] = []
-        while envelopes and len(claims) < limit:
-            try:
-                envelope = envelopes.popleft()
-            except IndexError:  # another thread was faster
-                break
-            claim = Claim(queue, envelope)
-            if type(envelope) is dict and "redelivered" in envelope:
-                claim.deliveries = delivery_count(envelope)
-            in_flight[claim] = None
-            claims.append(claim)
-        return claims
+        try:
+            envelope = found.envelopes.popleft()
+        except IndexError:
+            return None
+        claim = Claim(queue, envelope)
+        if type(envelope) is dict and "redelivered" in envelope:
+            claim.deliveries = delivery_count(envelope)
+        self._in_flight[claim] = None
+        return claim
 
     def _claim_expired(self, queue: str, limit: int) -> list[Claim]:
         claims: list[Claim] = []
@@ -460,14 +463,6 @@ class Channel(virtual.LeasedChannel):
         return self.broker.lock
 
     # -- what there is ---------------------------------------------------------------
-
-    def _get(self, queue: str, timeout: float | None = None) -> Any:
-        # As the inherited one, without a claim.
-        claims = self._claim_from(queue, 1)
-        if not claims:
-            raise Empty()
-        self._settle(claims)
-        return claims[0].envelope
 
     def _size(self, queue: str) -> int:
         found = self.broker.queues.get(queue)

@@ -10,7 +10,17 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("register_after_fork",)
+__all__ = ("process", "register_after_fork")
+
+
+class _Process:
+    """This process; asking for its id is not a system call each time."""
+
+    def __init__(self) -> None:
+        self.pid = os.getpid()
+
+
+process = _Process()
 
 _Callback = tuple["weakref.ref[Any]", "Callable[[Any], Any]"]
 
@@ -44,6 +54,7 @@ def register_after_fork(obj: Any, func: Callable[[Any], Any]) -> None:
 
 
 def _run_after_fork() -> None:
+    process.pid = os.getpid()
     for reference, func in list(_callbacks.values()):
         obj = reference()
         if obj is None:

@@ -84,6 +84,7 @@ class Channel(PublishingChannel, ClaimingChannel, StdChannel):
             self.QoS = _QOS_OF_HOLDER[self.holding]
         self._qos = self.QoS(self)
         self._claimed = self._qos.claimed
+        self._threads = self.connection._threads
 
     def __repr__(self) -> str:
         state = "closed" if self.closed else f"{len(self._records)} consumers"

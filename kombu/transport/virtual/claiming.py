@@ -39,6 +39,9 @@ class ClaimingChannel(ConsumingChannel):
     #: What was claimed, and has not reached a consumer yet.
     _claimed: deque[Claim]
 
+    #: The threads that consume by this connection, by their ids.
+    _threads: dict[int, Any]
+
     def __init__(self) -> None:
         super().__init__()
         self._batch = 1
@@ -66,10 +69,8 @@ class ClaimingChannel(ConsumingChannel):
             raise Empty()
         claimed = self._claimed
         while True:
-            if not claimed:
-                self._fetch()
             try:
-                claim = claimed.popleft()
+                claim = claimed.popleft() if claimed else self._fetch()
             except IndexError:  # another thread was faster
                 raise Empty() from None
             if callback is not None:
@@ -78,34 +79,51 @@ class ClaimingChannel(ConsumingChannel):
             if self._deliver_claim(claim):
                 return None
 
-    def _fetch(self) -> None:
-        """Claim what may be delivered.
+    def _fetch(self) -> Claim:
+        """Claim what may be delivered; return the first, and keep the rest.
 
         Raises:
             queue.Empty: There is nothing, or nothing may be.
         """
-        if get_ident() not in self.connection._threads:
+        if get_ident() not in self._threads:
             self._hold_lease()
         qos = self._qos
+        if qos._settled:
+            qos.flush()
         queues: Sequence[str] = self._active_queues
-        room = qos.room()
+        limit = self.claim_limit
+        if (
+            limit == 1
+            and len(queues) == 1
+            and not (qos.prefetch_count or self._selective)
+        ):
+            claim = self._claim_next(queues[0])
+            if claim is None:
+                raise Empty()
+            return claim
+        queues, limit = self._plan(queues, limit)
+        claims = self._claim(queues, limit) if queues else ()
+        if not claims:
+            raise Empty()
+        if len(claims) > 1:
+            self._claimed.extend(claims[1:])
+        self._served_last = claims[-1].queue
+        return claims[0]
+
+    def _plan(self, queues: Sequence[str], limit: int) -> tuple[Sequence[str], int]:
+        """Return which of *queues* to claim from, and how many messages at most."""
+        room = self._qos.room()
         if room is None:
-            limit = self._next_batch() if self.claim_limit > 1 else 1
+            limit = self._next_batch() if limit > 1 else 1
         elif room:
             limit = room
         else:
             queues = [queue for queue in queues if self._is_unlimited(queue)]
-            limit = self.claim_limit
         if self._selective:
             queues = [queue for queue in queues if self._is_served(queue)]
         if len(queues) > 1:
             queues = self._in_turn(queues)
-        qos.flush()
-        claims = self._claim(queues, limit) if queues else ()
-        if not claims:
-            raise Empty()
-        self._served_last = claims[-1].queue
-        self._claimed.extend(claims)
+        return queues, limit
 
     def _next_batch(self) -> int:
         now = waiting.monotonic()
@@ -137,17 +155,24 @@ class ClaimingChannel(ConsumingChannel):
                 # Cancelled while the message was on its way.
                 self._release((claim,))
                 return False
-            message = self._message_of(claim)
-            if message is None:
-                return False
+            message = self.Message(claim.envelope, self)
+            message.source_queue = claim.queue
+            message.claim = claim
+            if claim.deliveries or EXPIRES_AT in message.properties:
+                if self._was_dead(message, claim):
+                    return False
             if consumer.no_ack:
                 self._qos.settle(claim)
             else:
-                self._hold(message)
+                delivered = self._qos._delivered
+                tag = message.delivery_tag
+                if type(tag) is str and tag not in delivered:
+                    delivered[tag] = message
+                else:
+                    self._hold(message)
         except BaseException:
             # It is still in hand, and must not be forgotten.
-            if not claim.was_delivered:
-                self._claimed.appendleft(claim)
+            self._claimed.appendleft(claim)
             raise
         claim.was_delivered = True
         if self._selective and not self._qos.can_consume():
@@ -158,20 +183,16 @@ class ClaimingChannel(ConsumingChannel):
             raise EmptyInCallback(exc) from exc
         return True
 
-    def _message_of(self, claim: Claim) -> Any:
-        """Return the message of *claim*; None if it is dead, and was buried."""
-        message = self.Message(claim.envelope, channel=self)
-        message.source_queue = claim.queue
-        message.claim = claim
-        if claim.deliveries or EXPIRES_AT in message.properties:
-            reason = self._is_dead(claim)
-            if reason is not None:
-                self._bury(claim, reason)
-                return None
-            if claim.deliveries:
-                message.delivery_info["redelivered"] = True
-                message.headers["x-delivery-count"] = claim.deliveries
-        return message
+    def _was_dead(self, message: Any, claim: Claim) -> bool:
+        """Return whether *claim* must not be delivered, and so was buried."""
+        reason = self._is_dead(claim)
+        if reason is not None:
+            self._bury(claim, reason)
+            return True
+        if claim.deliveries:
+            message.delivery_info["redelivered"] = True
+            message.headers["x-delivery-count"] = claim.deliveries
+        return False
 
     def basic_get(self, queue: str, no_ack: bool = False, **kwargs: Any) -> Any:
         """Take the next message of *queue*, without waiting.
@@ -187,20 +208,27 @@ class ClaimingChannel(ConsumingChannel):
         self._refresh()
         self._check_exclusive(queue, "Channel.basic_get")
         self._queue_was_used(queue)
-        if get_ident() not in self.connection._threads:
+        if get_ident() not in self._threads:
             self._hold_lease()
         self._qos.flush()
-        while claims := self._claim((queue,), 1):
-            message = self._message_of(claims[0])
-            if message is None:
+        while (claim := self._claim_next(queue)) is not None:
+            message = self.Message(claim.envelope, self)
+            message.source_queue = queue
+            message.claim = claim
+            if self._was_dead(message, claim):
                 continue
             if no_ack:
-                self._settle(claims)
+                self._settle((claim,))
             else:
                 self._hold(message)
-            claims[0].was_delivered = True
+            claim.was_delivered = True
             return message
         return None
+
+    def _hold_lease(self) -> None:
+        super()._hold_lease()
+        if self._leases:
+            self._qos.begin()
 
     # -- giving back ---------------------------------------------------------------
 

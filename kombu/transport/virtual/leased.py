@@ -22,8 +22,8 @@ class LeasedChannel(Channel):
     holding = STORE
 
     def _get(self, queue: str, timeout: float | None = None) -> Any:
-        claims = self._claim([queue], 1)
-        if not claims:
+        claim = self._claim_next(queue)
+        if claim is None:
             raise Empty()
-        self._settle(claims)
-        return claims[0].envelope
+        self._settle((claim,))
+        return claim.envelope

@@ -13,7 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport.virtual.death import REJECTED
-from kombu.transport.virtual.qos import QoS
+from kombu.transport.virtual.qos import QoS, restore_at_exit
 
 if TYPE_CHECKING:
     from kombu.transport.virtual.claims import Claim
@@ -41,6 +41,12 @@ class LeasedQoS(QoS):
         # Acknowledged, but the store does not know it yet.
         self._settled: list[Claim] = []
 
+    def begin(self) -> None:
+        """Have what is in hand put back when the interpreter exits."""
+        if not self._restores_at_exit and self.channel.do_restore:
+            self._restores_at_exit = True
+            restore_at_exit(self)
+
     def room(self) -> int | None:
         """Return how many more may be claimed; None if that is not limited."""
         limit = self.prefetch_count
@@ -55,8 +61,10 @@ class LeasedQoS(QoS):
 
     def in_hand(self) -> list[Claim]:
         """Return the claims that are not settled, in the order they came."""
-        delivered = [message.claim for message in tuple(self._delivered.values())]
-        return [*delivered, *self.claimed]
+        messages = tuple(self._delivered.values())
+        # What others have put here, as messages of their own, has no claim.
+        claims = (getattr(message, "claim", None) for message in messages)
+        return [*(claim for claim in claims if claim is not None), *self.claimed]
 
     # -- settling ----------------------------------------------------------------
 
@@ -80,10 +88,14 @@ class LeasedQoS(QoS):
 
     def ack(self, delivery_tag: Any) -> None:
         """Have the message *delivery_tag* removed from the store."""
-        message = self._delivered.get(delivery_tag)
-        if message is not None:
-            self.settle(message.claim)
-            self._delivered.pop(delivery_tag, None)
+        delivered = self._delivered
+        if delivery_tag in delivered:
+            claim = delivered[delivery_tag].claim
+            if self.channel.settle_limit <= 1:
+                self.channel._settle((claim,))
+            else:
+                self.settle(claim)
+            delivered.pop(delivery_tag, None)
 
     def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
         """Put the message back, or have it dead-lettered or discarded."""

@@ -102,6 +102,11 @@ class LeaseHooks(AbstractChannel):
                     )
         return claims
 
+    def _claim_next(self, queue: str) -> Claim | None:
+        """Claim the next ready message of *queue*; return None if there is none."""
+        claims = self._claim((queue,), 1)
+        return claims[0] if claims else None
+
     def _claim_expired(self, queue: str, limit: int) -> list[Claim]:
         """Claim up to *limit* ready messages of *queue* that have expired.
 

@@ -10,17 +10,7 @@ from kombu.exceptions import InvalidMoment
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ("asks_for_moments", "deliver_at_of", "time_to_live_of")
-
-
-def asks_for_moments(message: Mapping[str, Any]) -> bool:
-    """Return whether *message* is to be delayed, or to expire."""
-    properties = message["properties"]
-    return (
-        "expiration" in properties
-        or "deliver_at" in properties
-        or "x-delay" in message["headers"]
-    )
+__all__ = ("deliver_at_of", "time_to_live_of")
 
 
 def deliver_at_of(message: Mapping[str, Any], now: float) -> float | None:

@@ -14,7 +14,6 @@ from kombu.transport.virtual.exchange import (
     HeadersExchange,
     TopicExchange,
 )
-from kombu.transport.virtual.moments import asks_for_moments
 from kombu.transport.virtual.policing import PolicingChannel
 from kombu.utils.identity import unique_id
 
@@ -198,7 +197,14 @@ class PublishingChannel(PolicingChannel):
                 if mandatory:
                     self._return(message, exchange, routing_key)
                 return
-        is_plain = not (self._policies or asks_for_moments(message))
+        properties = message["properties"]
+        is_plain = not (
+            self._policies
+            # What asks for a moment (see the module of that name).
+            or "expiration" in properties
+            or "deliver_at" in properties
+            or "x-delay" in message["headers"]
+        )
         if queues is not None and is_plain and self._puts_without_options:
             self._put_into(queues, message)
             return

@@ -77,7 +77,7 @@ class QoS:
         if not self._restores_at_exit:
             self._restores_at_exit = True
             if self.channel.do_restore:
-                _restore_at_exit(self)
+                restore_at_exit(self)
 
     def get(self, delivery_tag: Any) -> Any:
         """Return the unsettled message *delivery_tag*.
@@ -170,7 +170,7 @@ class QoS:
         """Put back what others left unsettled, in stores that keep it."""
 
 
-def _restore_at_exit(qos: QoS) -> None:
+def restore_at_exit(qos: QoS) -> None:
     """Have *qos* put back what is unsettled when the interpreter exits."""
     import atexit
 

@@ -78,7 +78,6 @@ class Transport(base.Transport):
     #: Channels by the queue that they consume from.
     _callbacks: Any = None
     channels: Any = None
-    cycle: Any = None
     state: BrokerState
 
     implements = base.Transport.implements.extend(
@@ -237,10 +236,10 @@ class Transport(base.Transport):
         """Find what a subclass leaves as it is, so that it need not be asked."""
         kind, channel_cls = type(self), self.Channel
         is_known = isinstance(channel_cls, type) and issubclass(channel_cls, Channel)
-        self._own_cycle = self.cycle if self.Cycle is FairCycle else None
         self._delivers_directly = (
             kind._deliver is Transport._deliver
             and kind._drain_channel is Transport._drain_channel
+            and self.Cycle is FairCycle
             and is_known
             and channel_cls.drain_events is Channel.drain_events
         )
@@ -262,6 +261,17 @@ class Transport(base.Transport):
         if self.driver_type != base.Transport.driver_type:
             return self.driver_type
         return f"{type(self).__module__}:{type(self).__name__}"
+
+    @property
+    def cycle(self) -> Any:
+        """The channels, which take turns."""
+        return self._cycle
+
+    @cycle.setter
+    def cycle(self, cycle: Any) -> None:
+        self._cycle = cycle
+        # Whoever has one of his own wants it to be asked.
+        self._delivers_directly = False
 
     # -- connections and channels --------------------------------------------
 
@@ -374,20 +384,26 @@ class Transport(base.Transport):
             socket.timeout: There was none in that time.
             RecoverableConnectionError: The connection was closed meanwhile.
         """
+        deadline = Deadline(timeout) if self._waits_in_store else None
+        channels = self.channels
         try:
-            self._drain(timeout)
+            try:
+                # Most of the time there is a message, and nothing to wait for;
+                # and one channel, by which it comes.
+                if self._delivers_directly and len(channels) == 1:
+                    try:
+                        channel = channels[0]
+                    except IndexError:  # closed by another thread
+                        raise Empty() from None
+                    channel.drain_events(timeout)
+                else:
+                    self._drain_any(timeout)
+            except Empty:
+                self._wait_and_drain(deadline or Deadline(timeout))
         except EmptyInCallback as exc:
             raise exc.error from None
 
-    def _drain(self, timeout: float | None) -> None:
-        get = self._drain_any
-        deadline = Deadline(timeout) if self._waits_in_store else None
-        try:
-            # Most of the time there is a message, and nothing to wait for.
-            get(timeout)
-            return
-        except Empty:
-            deadline = deadline or Deadline(timeout)
+    def _wait_and_drain(self, deadline: Deadline) -> None:
         while not deadline.has_expired:
             self._wait(_earlier(deadline.remaining(), self._idle()))
             if self._is_closed:
@@ -396,7 +412,7 @@ class Transport(base.Transport):
                 # Some take 0 seconds for no limit at all.
                 break
             try:
-                get(deadline.remaining())
+                self._drain_any(deadline.remaining())
             except Empty:
                 continue
             # If other threads wait here too: there may be more.
@@ -413,16 +429,8 @@ class Transport(base.Transport):
 
     def _drain_any(self, timeout: float | None) -> Any:
         """Deliver one message by any of the channels, which take turns."""
-        is_direct = self._delivers_directly and self.cycle is self._own_cycle
-        channels = self.channels
-        if is_direct and len(channels) == 1:
-            try:
-                channel = channels[0]
-            except IndexError:  # closed by another thread
-                raise Empty() from None
-            return channel.drain_events(timeout)
         # What takes envelopes, if not the channel that gets them.
-        deliver = None if is_direct else self._deliver
+        deliver = None if self._delivers_directly else self._deliver
         return self.cycle.get(deliver, timeout=timeout)
 
     def _wait(self, remaining: float | None) -> None:

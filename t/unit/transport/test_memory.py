@@ -975,9 +975,9 @@ class test_store:
         assert channel._size("q") == 3
         assert channel._has_queue("q")
         assert [channel._get("q") for _ in range(3)] == ["c", "a", "b"]
-        with pytest.raises(memory.Empty):
+        with pytest.raises(Empty):
             channel._get("q")
-        with pytest.raises(memory.Empty):
+        with pytest.raises(Empty):
             channel._get("nowhere")
         assert channel._size("nowhere") == 0
         assert not channel._has_queue("nowhere")
