@@ -89,6 +89,29 @@ VIRTUAL_OPTIONS = (
         "seconds",
         "Pause between looks into a store that can not wake us.",
     ),
+    Option(
+        "visibility_timeout",
+        "float",
+        60.0,
+        "seconds",
+        "Lease of messages in hand: after it, what a dead consumer had comes back.",
+    ),
+    Option(
+        "priority_mode",
+        "str",
+        "amqp",
+        "",
+        "Order by priority: amqp (by x-max-priority, higher first) or kombu "
+        "(as on Redis, lower first).",
+    ),
+    Option(
+        "topology_store",
+        "str",
+        None,
+        "",
+        "URL of another transport that keeps exchanges, queues and bindings for "
+        "all processes.",
+    ),
 )
 
 

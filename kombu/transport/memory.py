@@ -548,6 +548,9 @@ class Transport(virtual.Transport):
     def _make_records(self) -> LocalRecords:
         return self.broker.records
 
+    def _others_may_be_served(self) -> None:
+        self.broker.wake_all()
+
     def _retire(self) -> None:
         super()._retire()
         self.broker.in_flight.pop(self.owner, None)

@@ -14,7 +14,7 @@ __all__ = ("process", "register_after_fork")
 
 
 class _Process:
-    """This process; asking for its id is not a system call each time."""
+    """The running process; asking for its id is not a system call each time."""
 
     def __init__(self) -> None:
         self.pid = os.getpid()

@@ -87,15 +87,16 @@ class Attendance:
             one.priority > priority and one.has_room for one in self.consumers(queue)
         )
 
-    def forget_dead(self) -> set[str]:
-        """Remove the consumers whose owner is dead; return their queues."""
-        alive = self._records.live_owners()
-        queues = set()
-        for key, value in self._records.read(CONSUMER).items():
-            if value["owner"] not in alive:
-                self._records.remove(CONSUMER, key, group=value["queue"])
-                queues.add(value["queue"])
-        return queues
+    def dead(self) -> dict[str, str]:
+        """Return the queues of consumers whose owner is dead, by their keys."""
+        # In this order: an owner has its lease before its first consumer.
+        found = self._records.read(CONSUMER)
+        alive = self._records.live_owners() if found else ()
+        return {
+            key: value["queue"]
+            for key, value in found.items()
+            if value["owner"] not in alive
+        }
 
 
 def consumer_key(owner: str, channel: int, tag: str) -> str:

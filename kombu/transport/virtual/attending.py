@@ -81,8 +81,8 @@ class AttendingChannel(DeclaringChannel):
         key = consumer_key(self.owner, self.channel_id, record.tag)
         since = self._store_time()
         record.attendee = Attendee(key, self.owner, priority, since, True)
-        self.connection.attendance.enter(queue, record.attendee)
         self._queue_was_used(queue)
+        self.connection.attendance.enter(queue, record.attendee)
 
     def _enter_again(self) -> None:
         """Tell them again: they have taken us for dead."""
@@ -91,8 +91,10 @@ class AttendingChannel(DeclaringChannel):
 
     def _leave(self, record: ConsumerRecord) -> None:
         """Tell the other processes that a consumer has gone."""
-        self.connection.attendance.leave(record.queue, record.attendee.key)
         self._queue_was_used(record.queue)
+        self.connection.attendance.leave(record.queue, record.attendee.key)
+        if record.queue in self._selective:
+            self.connection._others_may_be_served()
 
     def _rank_consumers_of(self, queue: str) -> None:
         """Have all processes look at priorities when they serve *queue*."""
@@ -135,3 +137,4 @@ class AttendingChannel(DeclaringChannel):
             if record.queue in self._selective and not record.no_ack:
                 record.attendee = record.attendee._replace(has_room=has_room)
                 self.connection.attendance.enter(record.queue, record.attendee)
+                self.connection._others_may_be_served()

@@ -53,6 +53,7 @@ class Channel(PublishingChannel, ClaimingChannel, StdChannel):
     def __init__(self, connection: Any, **kwargs: Any) -> None:
         super().__init__()
         self.connection = connection
+        self._uses = {}
         self.closed = False
         self.events = defaultdict(set)
         self.exchange_types = {

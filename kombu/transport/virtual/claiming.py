@@ -158,9 +158,9 @@ class ClaimingChannel(ConsumingChannel):
             message = self.Message(claim.envelope, self)
             message.source_queue = claim.queue
             message.claim = claim
-            if claim.deliveries or EXPIRES_AT in message.properties:
-                if self._was_dead(message, claim):
-                    return False
+            may_be_dead = claim.deliveries or EXPIRES_AT in message.properties
+            if may_be_dead and self._was_dead(message, claim):
+                return False
             if consumer.no_ack:
                 self._qos.settle(claim)
             else:
@@ -215,14 +215,20 @@ class ClaimingChannel(ConsumingChannel):
             message = self.Message(claim.envelope, self)
             message.source_queue = queue
             message.claim = claim
-            if self._was_dead(message, claim):
-                continue
-            if no_ack:
-                self._settle((claim,))
-            else:
-                self._hold(message)
+            try:
+                if self._was_dead(message, claim):
+                    continue
+                if no_ack:
+                    self._settle((claim,))
+                else:
+                    self._hold(message)
+            except BaseException:
+                self._claimed.append(claim)  # still in hand
+                raise
             claim.was_delivered = True
             return message
+        # Nobody may wait, and see to what happens as time goes by.
+        self.connection._idle()
         return None
 
     def _hold_lease(self) -> None:

@@ -353,6 +353,7 @@ class ConsumingChannel(AttendingChannel):
             prefetch_count: The number; 0 for no limit.
             apply_global: Has no effect: the limit is the channel's.
         """
+        self.qos.flush()
         self.qos.prefetch_count = prefetch_count
         self._may_deliver_again()
 

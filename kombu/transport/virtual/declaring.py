@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 __all__ = ("DeclaringChannel", "NotEquivalentError", "queue_declare_ok_t")
 
 
+#: How often the use of a queue is noted in the time that it may be without.
+_NOTES_PER_LIFE = 10
+
+
 class queue_declare_ok_t(NamedTuple):
     """What the broker answers to a queue declaration."""
 
@@ -61,6 +65,9 @@ class DeclaringChannel(LeaseHooks):
     deadletter_queue: str | None = None
 
     connection: Any
+
+    #: When we noted last that a queue was used, by its name.
+    _uses: dict[str, float]
 
     @property
     def state(self) -> BrokerState:
@@ -319,9 +326,13 @@ class DeclaringChannel(LeaseHooks):
                 self._raise_no_queue(queue)
         else:
             self._declare_queue(queue, **kwargs)
+        self._bury_expired(queue)
         return queue_declare_ok_t(
             queue, self._size(queue), self._count_consumers(queue)
         )
+
+    def _bury_expired(self, queue: str) -> None:
+        """See to it that what has expired in *queue* does not count."""
 
     def _declare_queue(self, queue: str, **kwargs: Any) -> None:
         record = QueueRecord(
@@ -563,8 +574,13 @@ class DeclaringChannel(LeaseHooks):
     def _queue_was_used(self, queue: str) -> None:
         """Note that *queue* was declared or read, if it expires without use."""
         policy = self.state.policies.get(queue)
-        if policy is not None and policy.expires is not None:
-            self.connection.records.write(USE, queue, {"at": self._store_time()})
+        if policy is None or policy.expires is None:
+            return
+        now = self._store_time()
+        noted = self._uses.get(queue, 0.0)
+        if not noted <= now < noted + policy.expires / 1000 / _NOTES_PER_LIFE:
+            self._uses[queue] = now
+            self.connection.records.write(USE, queue, {"at": now})
 
     def after_reply_message_received(self, queue: str) -> None:
         """Delete the reply queue *queue*, which has served."""

@@ -17,6 +17,9 @@ __all__ = ("Keeper",)
 
 logger = get_logger(__name__)
 
+#: Seconds that closing waits for a thread that renews or sweeps.
+PATIENCE = 5.0
+
 
 class Keeper:
     """Calls ``transport._keep()`` again and again.
@@ -45,7 +48,8 @@ class Keeper:
         self._is_stopped = True
         self._waiter.wake()
         if self._thread is not threading.current_thread():
-            self._thread.join()
+            # A call to a store that is away may take long.
+            self._thread.join(PATIENCE)
 
     def _run(self) -> None:
         while True:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from kombu.exceptions import InvalidMoment
@@ -48,8 +49,9 @@ def time_to_live_of(message: Mapping[str, Any]) -> int | None:
 
 def _number(value: Any, name: str, unit: str) -> float:
     try:
-        if isinstance(value, bool):
+        number = float(value)
+        if isinstance(value, bool) or not isfinite(number):
             raise ValueError(value)
-        return float(value)
+        return number
     except (TypeError, ValueError):
         raise InvalidMoment(f"{name} must be {unit}: {value!r} is not") from None

@@ -131,9 +131,8 @@ class PolicingChannel(DeclaringChannel):
             is_taken = not (policy.refuses and self._is_full(queue, policy, message))
             if is_taken:
                 self._put(queue, message, **options)
-        if is_taken:
-            self._trim(queue, policy)
-        elif policy.overflow == REJECT_PUBLISH_DLX:
+                self._trim(queue, policy)
+        if not is_taken and policy.overflow == REJECT_PUBLISH_DLX:
             self._bury_unclaimed(queue, message, MAX_LENGTH)
         return is_taken
 
@@ -163,9 +162,18 @@ class PolicingChannel(DeclaringChannel):
 
     def _bury_head(self, queue: str, count: int) -> int:
         self._hold_lease()
-        claims = self._claim([queue], count)
-        for claim in claims:
-            self._bury(claim, MAX_LENGTH)
+        return self._bury_all(self._claim([queue], count), MAX_LENGTH)
+
+    def _bury_all(self, claims: Sequence[Claim], reason: str) -> int:
+        """Bury *claims*, and return how many there were; nothing stays in hand."""
+        left = list(claims)
+        try:
+            while left:
+                self._bury(left[0], reason)
+                del left[0]
+        except BaseException:
+            self._release(left)
+            raise
         return len(claims)
 
     def cancel_delayed(self, queue: str, message_id: str) -> bool:
@@ -288,15 +296,17 @@ class PolicingChannel(DeclaringChannel):
     def _bury_what_is_due(self) -> None:
         """Bury what has expired, and what a limit does not allow any more."""
         for queue in self._mortal_queues():
-            while True:
-                claims = self._claim_expired(queue, BATCH)
-                for claim in claims:
-                    self._bury(claim, EXPIRED)
-                if len(claims) < BATCH:
-                    break
+            self._bury_expired(queue)
             policy = self._policies.get(queue)
             if policy is not None and policy.has_limit:
-                self._trim(queue, policy)
+                with self._guard(queue):
+                    self._trim(queue, policy)
+
+    def _bury_expired(self, queue: str) -> None:
+        """Bury what has expired in *queue*."""
+        count = BATCH
+        while count == BATCH:
+            count = self._bury_all(self._claim_expired(queue, BATCH), EXPIRED)
 
     # -- supplied by other parts of the channel ---------------------------------------
 

@@ -74,6 +74,8 @@ class Sweeper:
         if self._has_clock_jumped():
             # The living could not renew their leases by this clock yet.
             return
+        if channel._leases:
+            channel._qos.give_back_claimed()  # what could not be buried
         if channel._reap():
             channel.connection.wake()
         self._forget_dead_consumers()
@@ -128,20 +130,22 @@ class Sweeper:
                 channel._queue_was_used(name)
 
     def _forget_dead_consumers(self) -> None:
+        """Forget consumers that have died, and delete queues that they leave behind."""
         channel = self._channel
-        left = channel.connection.attendance.forget_dead()
-        for name in left:
-            channel._queue_was_used(name)
+        attendance = channel.connection.attendance
+        # The queues first: an owner has its lease before it has a queue.
+        declared = tuple(channel.state.queues.values())
+        dead = attendance.dead()
+        left = set(dead.values())
         alive = channel.connection.records.live_owners()
-        for record in tuple(channel.state.queues.values()):
+        for record in declared:
             is_orphan = record.owner is not None and record.owner not in alive
-            is_unused = (
-                record.auto_delete
-                and record.name in left
-                and not channel.connection.attendance.consumers(record.name)
-            )
-            if is_orphan or is_unused:
+            is_left = record.auto_delete and record.name in left
+            if is_orphan or (is_left and not attendance.consumers(record.name)):
                 self._delete(record.name)
+        for key, queue in dead.items():
+            channel._queue_was_used(queue)
+            attendance.leave(queue, key)
 
     def _delete(self, name: str) -> None:
         self._channel._delete_queue(name)

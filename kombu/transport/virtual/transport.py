@@ -171,6 +171,9 @@ class Transport(base.Transport):
                     interval = self.visibility_timeout / SWEEPS_PER_LEASE
                     self._keeper = Keeper(self, interval)
 
+    def _others_may_be_served(self) -> None:
+        """Is called when a consumer no longer stands before others."""
+
     def _needs_keeper(self) -> bool:
         """Return whether leases end unless they are renewed."""
         return not (
