@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from kombu.transport.virtual.codecs import Base64Text
 from kombu.utils.json import dumps, loads
 
 __all__ = ("pack", "unpack")
@@ -21,12 +22,9 @@ def pack(envelope: Any) -> str:
     Raises:
         EncodeError: Something in it has no form in JSON.
     """
-    try:
-        body = envelope["body"]
-        is_plain = envelope["properties"]["body_encoding"] == "base64"
-    except (TypeError, LookupError):
-        is_plain = False
-    if not is_plain or type(body) is not str or len(envelope) < 2:
+    body = envelope.get("body") if type(envelope) is dict else None
+    # What merely says that it is base64 is not believed.
+    if type(body) is not Base64Text or len(envelope) < 2:
         return dumps(envelope)
     rest = {name: value for name, value in envelope.items() if name != "body"}
     return f'{_BEGIN}{body}", {dumps(rest)[1:]}'
@@ -47,7 +45,15 @@ def unpack(text: str | bytes) -> Any:
             body = data[len(_BEGIN) : end]
             if "\\" not in body and data.startswith('", "', end):
                 envelope = loads("{" + data[end + 3 :])
-                return {"body": body, **envelope}
+                return {"body": _checked(body, envelope), **envelope}
         return loads(data)
     except (ValueError, RecursionError):
         return text
+
+
+def _checked(body: str, rest: dict[str, Any]) -> str:
+    """Return *body*, which had nothing to be unescaped, for the next time."""
+    properties = rest.get("properties")
+    if isinstance(properties, dict) and properties.get("body_encoding") == "base64":
+        return Base64Text(body)
+    return body
