@@ -123,6 +123,10 @@ class Producer:
             channel = self._channel = channel()
             self.exchange.revive(channel)
             self._listen_for_returns(channel)
+        elif self.__connection__ is not None and is_lost(channel):
+            # It was made of a connection, which has another one by now.
+            self.revive(self.__connection__)
+            return self.channel
         return channel
 
     @channel.setter
@@ -354,6 +358,11 @@ class Producer:
             if headers is not None:
                 headers["compression"] = used
         return body, content_type, content_encoding
+
+
+def is_lost(channel: Any) -> bool:
+    """Return whether *channel* was closed, with its connection or by itself."""
+    return getattr(channel, "connection", channel) is None
 
 
 def _declared_on(channel: Any) -> DeclaredEntities:

@@ -490,6 +490,10 @@ class Channel(virtual.LeasedChannel):
 
     def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:
         self.broker.queues.pop(queue, None)
+        # What is in hand goes along: a successor must not get it.
+        for claims in tuple(self.broker.in_flight.values()):
+            for claim in [claim for claim in tuple(claims) if claim.queue == queue]:
+                claims.pop(claim, None)
 
     def after_reply_message_received(self, queue: str) -> None:
         """Leave the reply queue *queue* to be used again."""

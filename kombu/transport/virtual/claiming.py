@@ -90,6 +90,8 @@ class ClaimingChannel(ConsumingChannel):
         qos = self._qos
         if qos._settled:
             qos.flush()
+        if self._shares_topology:
+            self._refresh()
         queues: Sequence[str] = self._active_queues
         limit = self.claim_limit
         if (

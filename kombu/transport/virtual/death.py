@@ -82,7 +82,14 @@ def after_death(
 
 
 def _is_envelope(envelope: Any) -> bool:
-    return isinstance(envelope, dict) and isinstance(envelope.get("properties"), dict)
+    if not isinstance(envelope, dict):
+        return False
+    properties = envelope.get("properties")
+    return (
+        isinstance(properties, dict)
+        and isinstance(envelope.get("headers") or {}, dict)
+        and isinstance(properties.get("delivery_info") or {}, dict)
+    )
 
 
 def _wrapped(data: Any) -> dict[str, Any]:

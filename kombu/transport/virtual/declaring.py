@@ -66,6 +66,9 @@ class DeclaringChannel(LeaseHooks):
 
     connection: Any
 
+    #: Whether other processes may have changed the topology.
+    _shares_topology = False
+
     #: When we noted last that a queue was used, by its name.
     _uses: dict[str, float]
 

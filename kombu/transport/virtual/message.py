@@ -16,6 +16,8 @@ from kombu.utils.identity import unique_id
 
 __all__ = ("Message",)
 
+_copy = dict.copy
+
 
 class Message(BaseMessage):
     """A message received by a virtual channel.
@@ -46,9 +48,10 @@ class Message(BaseMessage):
             properties = payload["properties"]
             # Queues share the envelope: what a consumer changes must not show
             # in the copies of others, nor when it is put back.
-            self.properties = properties.copy()
-            self.delivery_info = properties["delivery_info"].copy()
-            self.headers = headers = payload["headers"].copy()
+            # (A list can be copied too, but not by this.)
+            self.properties = _copy(properties)
+            self.delivery_info = _copy(properties["delivery_info"])
+            self.headers = headers = _copy(payload["headers"])
             self.delivery_tag = properties["delivery_tag"] or unique_id()
             self.content_type = payload["content-type"]
             self.content_encoding = payload["content-encoding"]

@@ -74,9 +74,6 @@ class PublishingChannel(PolicingChannel):
     #: Whether the storage hook takes no options.
     _puts_without_options: bool
 
-    #: Whether other processes may have changed the topology.
-    _shares_topology = False
-
     #: Whether priorities have no effect: asking for one is to be said.
     _lacks_priority = False
 

@@ -209,7 +209,12 @@ class SharedTopology:
     def add_exchange(self, name: str, record: Mapping[str, Any]) -> bool:
         """Record an exchange; return whether there was none of that name."""
         self._version = None  # bindings may have waited for it
-        return self.records.add(EXCHANGE, name, _exchange_value(record))
+        value = _exchange_value(record)
+        is_added = self.records.add(EXCHANGE, name, value)
+        if is_added:
+            # Noted at once: others may remove it before we read again.
+            self._exchanges[name] = value
+        return is_added
 
     def remove_exchange(self, name: str) -> None:
         """Remove the record of an exchange, and those of what is bound to it."""
@@ -222,7 +227,11 @@ class SharedTopology:
 
     def add_queue(self, record: QueueRecord) -> bool:
         """Record a queue; return whether there was none of that name."""
-        return self.records.add(QUEUE, record.name, _queue_value(record))
+        value = _queue_value(record)
+        is_added = self.records.add(QUEUE, record.name, value)
+        if is_added:
+            self._queues[record.name] = value
+        return is_added
 
     def write_queue(self, record: QueueRecord) -> None:
         """Record what has changed of a queue."""
@@ -248,6 +257,7 @@ class SharedTopology:
             source, destination, is_exchange, routing_key, arguments
         )
         self.records.add(BINDING, name, value, group=source)
+        self._bindings[name] = value
 
     def remove_bindings(
         self, source: str, destination: str, is_exchange: bool, routing_key: str
