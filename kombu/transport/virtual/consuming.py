@@ -111,6 +111,7 @@ class ConsumingChannel(AttendingChannel):
             kwargs.get("on_cancel"),
             kwargs.get("arguments"),
         )
+        self._enter(record)
         self._records[tag] = record
         self._by_queue.setdefault(queue, []).append(record)
         self._tag_to_queue[tag] = queue
@@ -118,7 +119,6 @@ class ConsumingChannel(AttendingChannel):
         if queue not in self._active_queues:
             self._active_queues.append(queue)
         self._reset_cycle()
-        self._enter(record)
         self.connection._add_consumer(queue, self)
         declared = self.state.queues.get(queue)
         if declared is not None:

@@ -27,13 +27,13 @@ class ForeignRecords(RecordStore):
     and the other store's own, do not meet.
 
     Arguments:
-        url: URL of the topology store; a connection is opened when it is
-            first needed.
+        address: URL of the topology store, or arguments of its
+            :class:`~kombu.Connection`, which is opened when it is first needed.
         scope: Tells this broker from others that use the same store.
     """
 
-    def __init__(self, url: Any, scope: str) -> None:
-        self._url = url
+    def __init__(self, address: str | Mapping[str, Any], scope: str) -> None:
+        self._address = address
         self._scope = scope
         # Short, as names of kinds are to be.
         self._prefix = "x" + sha256(scope.encode()).hexdigest()[:12]
@@ -55,14 +55,16 @@ class ForeignRecords(RecordStore):
     def _open(self) -> RecordStore:
         from kombu.connection import Connection
 
-        connection = Connection(self._url)
+        address = self._address
+        options = {"hostname": address} if isinstance(address, str) else address
+        connection = Connection(**options)
         connection.connect()
         records: RecordStore | None = getattr(connection.transport, "own_records", None)
         if records is None or isinstance(records, LocalRecords):
-            address = connection.as_uri()
+            shown = connection.as_uri()
             connection.close()
             raise NoTopologyStore(
-                f"topology_store {address!r} shares no records with other processes"
+                f"topology_store {shown!r} shares no records with other processes"
             )
         self._connection = connection
         return records

@@ -130,10 +130,10 @@ class Transport(base.Transport):
     @cached_property
     def records(self) -> RecordStore:
         """The records of topology and consumers: its own, or a topology store's."""
-        url = (self.client.transport_options or {}).get("topology_store")
-        if not url:
+        address = (self.client.transport_options or {}).get("topology_store")
+        if not address:
             return self.own_records  # type: ignore[no-any-return]
-        return ForeignRecords(url, self._scope())
+        return ForeignRecords(address, self._scope())
 
     def _scope(self) -> str:
         """Return what tells this broker from others in a topology store."""
