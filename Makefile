@@ -21,13 +21,15 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 PYTEST := $(BIN)/python -m pytest
 PACKAGING := setup.py setup.cfg requirements/default.txt
-# What needs nothing but this machine; other files of t/conformance want a broker.
+# What needs nothing but this machine, on every Python, and on the chosen one.
 UNIT := t/unit t/conformance/test_memory.py
+LOCAL := $(UNIT) t/conformance/test_filesystem.py t/conformance/test_sqlalchemy.py
 TEST_REQUIREMENTS := requirements/test.txt $(wildcard requirements/extras/*.txt)
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help install demo test unit conformance test-all check docs bench clean
+.PHONY: help install demo test unit conformance integration test-all check docs
+.PHONY: bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' \
@@ -39,13 +41,17 @@ demo: $(VENV)/.installed-runtime ## see messages travel (no broker needed)
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-test ## unit tests, with coverage
-	$(PYTEST) $(UNIT) -n $(WORKERS) --cov --cov-report=term:skip-covered
+	$(PYTEST) $(LOCAL) -m "not server" -n $(WORKERS) --cov \
+	    --cov-report=term:skip-covered
 
 unit: $(VENV)/.installed-test ## unit tests, without coverage
 	$(PYTEST) $(UNIT) -n $(WORKERS) -q
 
 conformance: $(VENV)/.installed-test ## what every transport promises
 	$(PYTEST) t/conformance -n $(WORKERS) -q -rs
+
+integration: $(VENV)/.installed-test ## kills, real servers, kombu 5.7 beside us
+	$(PYTEST) t/peers t/integration -n $(WORKERS) -q -rs
 
 test-all: ## unit tests on every Python of this machine
 	MAKE="$(MAKE)" WORKERS="$(WORKERS)" \
@@ -56,6 +62,7 @@ check: $(VENV)/.installed-dev ## style, types, import floors
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/tables.py --check
 
 docs: $(VENV)/.installed-docs ## documentation site, warnings are errors
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build/html

@@ -21,7 +21,10 @@ __all__ = ("TRANSPORT_ALIASES", "get_transport_cls", "resolve_transport")
 
 #: Path of the class by alias.
 TRANSPORT_ALIASES: dict[str, str] = {
+    "filesystem": "kombu.transport.filesystem:Transport",
     "memory": "kombu.transport.memory:Transport",
+    "sqla": "kombu.transport.sqlalchemy:Transport",
+    "sqlalchemy": "kombu.transport.sqlalchemy:Transport",
 }
 
 DEFAULT_TRANSPORT = "amqp"

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from kombu.exceptions import KombuError
 from kombu.message import Message
 from kombu.transport._capabilities import Implements, default_transport_capabilities
-from kombu.transport._complaints import complain
+from kombu.transport._complaints import AbilityWarning, complain
 from kombu.transport._queue_arguments import (
     RABBITMQ_QUEUE_ARGUMENTS,
     to_rabbitmq_queue_arguments,
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "RABBITMQ_QUEUE_ARGUMENTS",
+    "AbilityWarning",
     "Implements",
     "Management",
     "Message",
