@@ -1,0 +1,7 @@
+"""Databases for the workers."""
+
+from __future__ import annotations
+
+from t.brokers.fixtures import mariadb, postgresql
+
+__all__ = ("mariadb", "postgresql")

@@ -1,0 +1,80 @@
+"""What was published, delivered, acknowledged and refused, by the logs of the workers."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+
+class Ledger:
+    """The account of one run.
+
+    Arguments:
+        logs: Files that the workers wrote.
+        stored: Numbers that are still in the queue, each as often as it is there.
+        dead: Numbers in the dead-letter queue, likewise.
+    """
+
+    def __init__(
+        self, logs: Iterable[Path], stored: Iterable[int], dead: Iterable[int]
+    ) -> None:
+        self.moments: dict[str, dict[int, list[int]]] = defaultdict(
+            lambda: defaultdict(list)
+        )
+        for path in logs:
+            for line in path.read_text().splitlines():
+                moment, what, number = line.split()
+                self.moments[what][int(number)].append(int(moment))
+        self.stored = list(stored)
+        self.dead = list(dead)
+
+    def numbers(self, what: str) -> set[int]:
+        """Return the numbers of which *what* was noted."""
+        return set(self.moments[what])
+
+    def __str__(self) -> str:
+        counts = {
+            what: len(self.numbers(what))
+            for what in ("published", "delivered", "acked", "refused")
+        }
+        counts |= {"stored": len(self.stored), "dead": len(self.dead)}
+        counts["delivered again"] = sum(
+            len(moments) - 1 for moments in self.moments["delivered"].values()
+        )
+        return ", ".join(f"{what} {count}" for what, count in counts.items())
+
+    @property
+    def lost(self) -> set[int]:
+        """Published, and neither settled nor stored.
+
+        What a worker was about to acknowledge when it was killed may be settled.
+        """
+        settled = self.numbers("acking") | set(self.dead)
+        return self.numbers("published") - settled - set(self.stored)
+
+    @property
+    def in_two_places(self) -> set[int]:
+        """In the store more than once, or still there though it is settled."""
+        places = [*self.stored, *self.dead, *self.numbers("acked")]
+        return {number for number in places if places.count(number) > 1}
+
+    @property
+    def again_after_settled(self) -> set[int]:
+        """Delivered again though it was settled before."""
+        settled = {**self.moments["acked"], **self.moments["refused"]}
+        return {
+            number
+            for number, moments in settled.items()
+            if max(self.moments["delivered"][number]) > min(moments)
+        }
+
+    def check(self) -> None:
+        """Raise AssertionError unless nothing is lost, doubled or raised from death."""
+        assert not self.lost, f"lost: {sorted(self.lost)} ({self})"
+        assert not self.in_two_places, f"in two places: {self.in_two_places} ({self})"
+        again = self.again_after_settled
+        assert not again, f"delivered after they were settled: {sorted(again)} ({self})"

@@ -1,0 +1,101 @@
+"""A producer or a consumer that may be killed at any moment: run as a script.
+
+What it does is told by JSON on its command line; what it has done it appends to a
+file, a line for each step, before and after: ``<moment> <what> <number>``.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+
+from kombu import Connection, Consumer, Exchange, Producer, Queue
+
+DEAD = Queue("ledger.dead", Exchange("ledger.dlx", "fanout"))
+JOBS = Queue(
+    "ledger.jobs",
+    Exchange("ledger.jobs", "direct"),
+    "job",
+    queue_arguments={"x-dead-letter-exchange": "ledger.dlx"},
+)
+
+#: Each so many messages is refused, and so dead-lettered.
+REFUSED = 50
+
+RETRY = {"max_retries": 200, "interval_start": 0, "interval_step": 0.05}
+
+
+class Log:
+    """Lines that are with the operating system once they are written."""
+
+    def __init__(self, path: str) -> None:
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+
+    def note(self, what: str, number: int) -> None:
+        os.write(
+            self._file, b"%d %s %d\n" % (time.monotonic_ns(), what.encode(), number)
+        )
+
+
+def produce(connection: Connection, log: Log, numbers: list[int]) -> None:
+    producer = Producer(connection, JOBS.exchange, "job")
+    for number in range(*numbers):
+        log.note("publishing", number)
+        producer.publish(number, declare=[DEAD, JOBS], retry=True, retry_policy=RETRY)
+        log.note("published", number)
+
+
+class Consuming:
+    """Consumes for ever, and begins again when the broker was lost."""
+
+    def __init__(self, connection: Connection, log: Log) -> None:
+        self.connection = connection
+        self.log = log
+
+    def receive(self, number, message) -> None:
+        self.log.note("delivered", number)
+        if number % REFUSED:
+            self.log.note("acking", number)
+            message.ack()
+            self.log.note("acked", number)
+        else:
+            self.log.note("refusing", number)
+            message.reject()
+            self.log.note("refused", number)
+
+    def run(self) -> None:
+        errors = self.connection.connection_errors + self.connection.channel_errors
+        while True:
+            try:
+                self.connection.ensure_connection(max_retries=200, interval_start=0.05)
+                for queue in (DEAD, JOBS):
+                    queue(self.connection.default_channel).declare()
+                with Consumer(
+                    self.connection.channel(),
+                    [JOBS],
+                    callbacks=[self.receive],
+                    prefetch_count=10,
+                ):
+                    while True:
+                        self.connection.drain_events()
+            except errors as exc:
+                print(f"again: {exc!r}", file=sys.stderr)
+                self.connection.collect()
+                time.sleep(0.05)
+
+
+def main() -> None:
+    job = json.loads(sys.argv[1])
+    log = Log(job["log"])
+    connection = Connection(job["url"], transport_options=job["options"])
+    if "numbers" in job:
+        with connection:
+            produce(connection, log, job["numbers"])
+    else:
+        Consuming(connection, log).run()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Many messages that are not due yet."""
