@@ -6,6 +6,7 @@ import threading
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
+from kombu.testing._disturbance import Disturbance
 from kombu.testing.harness import Harness
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ def run_at_once(
     """Call *test* in *threads* threads, which begin together.
 
     Each gets harnesses of its own in the place of those among *arguments*, so
-    that they share the broker and nothing else.
+    that they share the broker and nothing else.  Meanwhile things go wrong
+    around them (see :class:`~kombu.testing._disturbance.Disturbance`).
 
     Raises:
         BaseException: What the first of them that failed raised.
@@ -40,10 +42,14 @@ def run_at_once(
             threading.Thread(target=run, args=(_own(arguments, stack),))
             for _ in range(threads)
         ]
-        for thread in running:
-            thread.start()
-        for thread in running:
-            thread.join()
+        found = (v for v in arguments.values() if isinstance(v, Harness))
+        harness = next(found, None)
+        disturbed = stack.enter_context(harness.twin()) if harness else None
+        with Disturbance(disturbed, seed=threads):
+            for thread in running:
+                thread.start()
+            for thread in running:
+                thread.join()
     if errors:
         raise errors[0]
 

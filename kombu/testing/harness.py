@@ -2,7 +2,8 @@
 
 A transport's conformance file supplies the URL, and overrides what only its
 broker can do: :meth:`Harness.put_raw`, :meth:`Harness.kill_broker`,
-:meth:`Harness.start_broker`.
+:meth:`Harness.start_broker`; and, if other processes can not reach it, how consumers
+are killed (:attr:`Harness.killable_kind`).
 
 Every name is unique to the harness, so that tests can run in parallel and
 against a broker that others use; what was made is deleted in the end.  Waits
@@ -12,34 +13,31 @@ end as soon as what they wait for is true, and fail after ``patience`` seconds.
 from __future__ import annotations
 
 import copy
-import time
 from contextlib import suppress
+from itertools import count
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from kombu.connection import Connection
 from kombu.entity import Exchange, Queue
 from kombu.exceptions import NotFound, ResourceLocked
 from kombu.messaging import Consumer, Producer
+from kombu.testing._processes import Processes
+from kombu.transport._capabilities import ABILITIES, EMULATED
 from kombu.utils.uuid import uuid
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from kombu.message import Message
+    from kombu.testing._killable import KillableConsumer
     from kombu.testing.proxy import FaultProxy
 
 __all__ = ("Harness",)
 
-#: Seconds between two looks at a condition.
-_PAUSE = 0.005
-
-#: Seconds that one wait for events takes before the condition is looked at.
-_SLICE = 0.05
-
 _HERE = "127.0.0.1"
 
 
-class Harness:
+class Harness(Processes):
     """A transport under test; a context manager that cleans up.
 
     Arguments:
@@ -47,6 +45,7 @@ class Harness:
         transport_options: Options for every connection.
         patience: Seconds after which a wait fails.
         idle: Seconds without an event after which nothing more is expected.
+        transport: Class or name of the transport, if the URL does not tell.
 
     Attributes:
         connection: A connection for whatever needs none of its own.
@@ -55,6 +54,9 @@ class Harness:
     #: Whether one prefetch limit can be set for a whole channel.
     has_channel_prefetch = True
 
+    #: Messages published where a test wants many of them.
+    many = 10_000
+
     def __init__(
         self,
         url: str,
@@ -62,8 +64,10 @@ class Harness:
         *,
         patience: float = 5.0,
         idle: float = 0.05,
+        transport: Any = None,
     ) -> None:
         self.url = url
+        self.transport = transport
         self.transport_options = dict(transport_options or {})
         self.patience = patience
         self.idle = idle
@@ -75,6 +79,8 @@ class Harness:
         self._queues: dict[str, Queue] = {}
         self._exchanges: dict[str, Exchange] = {}
         self._connection: Connection | None = None
+        self._killables: list[KillableConsumer] = []
+        self._numbers = count(1)
 
     def __repr__(self) -> str:
         address = Connection(self.url).as_uri()
@@ -97,17 +103,22 @@ class Harness:
     @property
     def transport_name(self) -> str:
         """Name of the transport, for people."""
-        return str(Connection(self.url).get_transport_cls().driver_type)
+        return str(self._transport_class().driver_type)
+
+    def _transport_class(self) -> Any:
+        return Connection(self.url, transport=self.transport).get_transport_cls()
 
     def supports(self, ability: str) -> bool:
         """Return whether the transport says that it offers *ability*."""
-        implements = Connection(self.url).get_transport_cls().implements
-        return bool(implements.support(ability))
+        return bool(self._transport_class().implements.support(ability))
+
+    def emulates(self, ability: str) -> bool:
+        """Return whether it is this library, not the broker, that offers *ability*."""
+        level: str = self._transport_class().implements.support(ability).level
+        return level == EMULATED
 
     def require(self, *abilities: str) -> None:
         """Skip the test unless the transport offers all of *abilities*."""
-        from kombu.transport._capabilities import ABILITIES
-
         for ability in abilities:
             if not self.supports(ability):
                 self.skip(f"no {ability!r} ({ABILITIES[ability]})")
@@ -136,7 +147,7 @@ class Harness:
         """Return a proxy in front of the broker, to be entered; or skip the test."""
         from kombu.testing.proxy import FaultProxy
 
-        connection = Connection(self.url)
+        connection = Connection(self.url, transport=self.transport)
         defaults = connection.transport.default_connection_params
         port = connection.port or defaults.get("port")
         if not port:
@@ -153,9 +164,13 @@ class Harness:
             **options: Further arguments of :class:`~kombu.Connection`.
         """
         options = {"transport_options": dict(self.transport_options), **options}
-        connection = Connection(url or self.url, **options)
+        connection = Connection(url or self.url, transport=self.transport, **options)
         self._connections.append(connection)
         return connection
+
+    def forget(self, connection: Connection) -> None:
+        """Hold no reference to *connection*, which is closed."""
+        self._connections.remove(connection)
 
     @property
     def connection(self) -> Connection:
@@ -362,72 +377,11 @@ class Harness:
         channel.close()
         return received
 
-    # -- waiting ---------------------------------------------------------------------
-
-    def settle(
-        self,
-        condition: Callable[[], Any],
-        timeout: float | None = None,
-        *,
-        what: str = "",
-    ) -> None:
-        """Wait until *condition* is true.
-
-        Arguments:
-            condition: Called again and again.
-            timeout: Seconds to wait; ``patience`` if not given.
-            what: What is waited for, for the error.
-
-        Raises:
-            AssertionError: It did not become true in time.
-        """
-        self._until(condition, lambda: time.sleep(_PAUSE), timeout, what)
-
-    def drain(
-        self,
-        connection: Connection,
-        condition: Callable[[], Any],
-        timeout: float | None = None,
-        *,
-        what: str = "",
-    ) -> None:
-        """Have *connection* deliver messages until *condition* is true.
-
-        Arguments: as for :meth:`settle`.
-        """
-
-        def step() -> None:
-            with suppress(TimeoutError):
-                connection.drain_events(timeout=_SLICE)
-
-        self._until(condition, step, timeout, what)
-
-    def drain_idle(self, connection: Connection) -> None:
-        """Have *connection* deliver until nothing has come for ``idle`` seconds."""
-        with suppress(TimeoutError):
-            while True:
-                connection.drain_events(timeout=self.idle)
-
-    def _until(
-        self,
-        condition: Callable[[], Any],
-        step: Callable[[], None],
-        timeout: float | None,
-        what: str,
-    ) -> None:
-        patience = self.patience if timeout is None else timeout
-        ends = time.monotonic() + patience
-        while not condition():
-            if time.monotonic() >= ends:
-                raise AssertionError(
-                    f"waited {patience} seconds in vain for {what or 'a condition'}"
-                )
-            step()
-
     # -- the end ---------------------------------------------------------------------
 
     def cleanup(self) -> None:
-        """Close the connections, and delete what was declared."""
+        """Kill the consumers, close the connections, delete what was declared."""
+        self._kill_all()
         for connection in self._connections:
             with suppress(Exception):
                 # Some were broken on purpose.

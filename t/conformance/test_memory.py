@@ -2,24 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
-from kombu.testing import Harness
 from kombu.testing.conformance import *  # noqa: F403
-from kombu.transport.memory import brokers
-
-
-class MemoryHarness(Harness):
-    def put_raw(self, queue, data):
-        try:
-            found = json.loads(data)  # this store holds objects
-        except ValueError:
-            found = data
-        stored = brokers.get(self.url.removeprefix("memory://")).queue(queue)
-        stored.envelopes.append(found)
-        stored.wake()
+from t.conformance.memory import MemoryHarness
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = ("TestAcknowledgement",)
 
 
+@pytest.mark.stress
 class TestAcknowledgement:
     """What settling does to a message, and what happens without."""
 

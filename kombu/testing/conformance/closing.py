@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import threading
 import weakref
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from kombu.connection import Connection
 from kombu.messaging import Consumer, Producer
 
 if TYPE_CHECKING:
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
     from kombu.testing.harness import Harness
 
 __all__ = ("TestClosing",)
+
+
+def open_files() -> int:
+    """Return how many files this process has open, where that can be seen."""
+    folder = Path("/proc/self/fd")
+    return len(list(folder.iterdir())) if folder.is_dir() else 0
 
 
 class TestClosing:
@@ -160,6 +168,57 @@ class TestClosing:
         gc.collect()
 
         assert [channel() for channel in channels] == [None] * 50
+
+    def test_connections_opened_and_closed_leave_nothing(
+        self, harness: Harness
+    ) -> None:
+        queue = harness.queue()
+
+        def use(times: int) -> tuple[int, int, int]:
+            for number in range(times):
+                with harness.connect() as connection:
+                    harness.publish(number, queue, connection=connection)
+                    bound = queue(connection.channel())
+                    harness.get(bound).ack()
+                harness.forget(connection)
+            del connection, bound
+            gc.collect()
+            alive = sum(isinstance(one, Connection) for one in gc.get_objects())
+            return open_files(), threading.active_count(), alive
+
+        before = use(10)
+
+        assert use(40) == before
+
+    @pytest.mark.stress
+    def test_closing_in_the_midst_of_work_loses_and_doubles_nothing(
+        self, harness: Harness
+    ) -> None:
+        queue = harness.queue()
+        for number in range(100):
+            harness.publish(number, queue)
+        settled: list[int] = []
+
+        def work(count: int) -> None:
+            """Settle *count* messages, and close with others in hand."""
+            held: list[Message] = []
+            connection = harness.connect()
+            consumer = Consumer(
+                connection.channel(), [queue], on_message=held.append, prefetch_count=9
+            )
+            consumer.consume()
+            for _ in range(count):
+                harness.drain(connection, lambda: held)
+                message = held.pop(0)
+                message.ack()
+                settled.append(message.payload)
+            connection.close()
+
+        for count in (1, 7, 30, 2, 20, 40):
+            work(count)
+
+        assert sorted(settled) == list(range(100))
+        assert queue.get() is None
 
     @pytest.mark.parametrize("how", ["ack", "reject", "requeue"])
     @pytest.mark.parametrize("what", ["channel", "connection"])

@@ -85,6 +85,25 @@ class TestConcurrency:
         assert sorted(received) == list(range(200))
         assert queue.get() is None
 
+    def test_each_message_goes_to_one_process(self, harness: Harness) -> None:
+        harness.require("lease")
+        queue = harness.queue()
+        consumers = [
+            harness.killable_consumer(
+                queue, lease=60, acknowledges=1000, prefetch_count=3
+            )
+            for _ in range(3)
+        ]
+
+        for number in range(150):
+            harness.publish(number, queue)
+        harness.settle(lambda: sum(len(c.received) for c in consumers) >= 150)
+        harness.let_pass(harness.idle)
+
+        received = [body for consumer in consumers for body in consumer.bodies]
+        assert sorted(received) == list(range(150))
+        assert queue.get() is None
+
     def test_publishing_and_consuming_at_the_same_time(self, harness: Harness) -> None:
         queue = harness.queue()
         received: list[Any] = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
 from kombu.messaging import Consumer
 from kombu.testing.conformance._notes import noting
 
@@ -109,6 +111,30 @@ class TestConsumers:
         harness.drain_idle(connection)
         assert not received
         assert harness.take(queue, 1) == ["hello"]
+
+    @pytest.mark.parametrize("how", ["cancel", "flow"])
+    def test_stopped_consumer_keeps_only_what_it_has_got(
+        self, harness: Harness, how: str
+    ) -> None:
+        queue = harness.queue()
+        for number in range(100):
+            harness.publish(number, queue)
+        held: list[Message] = []
+        connection = harness.connect()
+        consumer = Consumer(connection.channel(), [queue], on_message=held.append)
+        consumer.consume()
+        # By then more may have been taken from the store ahead.
+        harness.drain(connection, lambda: len(held) >= 7)
+
+        if how == "cancel":
+            consumer.cancel()
+        else:
+            consumer.flow(False)
+        got = len(held)
+
+        harness.settle(lambda: harness.size(queue) == 100 - got)
+        assert harness.take(queue, 100 - got) == list(range(got, 100))
+        assert [message.payload for message in held] == list(range(got))
 
     def test_cancelled_consumer_can_settle_what_it_has(self, harness: Harness) -> None:
         queue = harness.queue()

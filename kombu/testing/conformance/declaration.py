@@ -168,6 +168,36 @@ class TestDeclaration:
         queue.declare()
         assert queue.get() is None
 
+    def test_what_is_in_hand_of_a_deleted_queue_does_not_come_back(
+        self, harness: Harness
+    ) -> None:
+        harness.require("passive_declare")
+        queue = harness.queue()
+        harness.publish("lost", queue)
+        connection = harness.connect()
+        harness.get(queue(connection.channel()))
+
+        queue.delete()
+        connection.close()
+
+        assert not harness.exists(queue)
+        queue.declare()
+        assert queue.get() is None
+
+    def test_what_is_in_hand_of_a_deleted_queue_is_not_its_successors(
+        self, harness: Harness
+    ) -> None:
+        queue = harness.queue()
+        harness.publish("lost", queue)
+        connection = harness.connect()
+        harness.get(queue(connection.channel()))
+
+        queue.delete()
+        queue.declare()
+        connection.close()
+
+        assert queue.get() is None
+
     def test_deleted_queue_is_bound_no_more(self, harness: Harness) -> None:
         exchange = harness.exchange()
         queue = harness.queue("queue", exchange, "key")
@@ -243,6 +273,16 @@ class TestDeclaration:
         assert queue.purge() == 0
         assert queue.get() is None
         assert harness.take(other, 1) == ["stays"]
+
+    def test_purge_leaves_what_is_in_hand(self, harness: Harness) -> None:
+        queue = harness.queue()
+        harness.publish("in hand", queue)
+        message = harness.get(queue)
+
+        assert queue.purge() == 0
+        message.requeue()
+
+        assert harness.take(queue, 1) == ["in hand"]
 
     # -- what others did -----------------------------------------------------------
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
 import pytest
 
 from kombu.messaging import Consumer, Producer
+from kombu.testing.conformance._waiting import Waiter
 
 if TYPE_CHECKING:
     from kombu.testing.harness import Harness
@@ -65,14 +65,9 @@ class TestDelivery:
             callbacks=[lambda body, message: received.append(body)],
             no_ack=True,
         ):
-            publisher = threading.Thread(
-                target=harness.publish,
-                args=("wake up", queue),
-                kwargs={"connection": harness.connect()},
-            )
-            publisher.start()
-            harness.drain(consuming, lambda: received)
-            publisher.join()
+            waiter = Waiter(harness, consuming)
+            harness.publish("wake up", queue)
+            waiter.ends()
 
         assert received == ["wake up"]
 

@@ -10,6 +10,7 @@ import pytest
 
 from kombu.asynchronous import Hub
 from kombu.messaging import Consumer
+from kombu.testing.conformance._dead_letters import deaths_of, with_dead_letters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -163,3 +164,109 @@ class TestEventLoop:
 
         assert not received
         assert harness.take(queue, 1) == ["hello"]
+
+    # -- what happens as time goes by ------------------------------------------------
+
+    def test_delayed_message_comes_when_it_is_due(
+        self, harness: Harness, hub: Hub
+    ) -> None:
+        harness.require("delay")
+        queue = harness.queue()
+        received: list[Message] = []
+        connection = harness.connect()
+        Consumer(connection.channel(), [queue], on_message=received.append).consume()
+        connection.register_with_event_loop(hub)
+
+        harness.publish("later", queue, headers={"x-delay": 200})
+        harness.publish("now", queue)
+        run(hub, harness, lambda: len(received) == 2)
+
+        assert [message.payload for message in received] == ["now", "later"]
+
+    def test_expired_message_is_dead_lettered(self, harness: Harness, hub: Hub) -> None:
+        harness.require("dead_letter", "message_ttl", "lease")
+        queue, dead = with_dead_letters(harness, message_ttl=0.1)
+        received: list[Message] = []
+        connection = harness.connect()
+        Consumer(connection.channel(), [dead], on_message=received.append).consume()
+        connection.register_with_event_loop(hub)
+        run_idle(hub, harness)
+
+        harness.publish("hello", queue)
+        run(hub, harness, lambda: received)
+
+        assert deaths_of(received[0]) == [(queue.name, "expired", 1)]
+
+    def test_messages_of_a_killed_consumer_come_back(
+        self, harness: Harness, hub: Hub
+    ) -> None:
+        harness.require("lease")
+        queue = harness.queue()
+        harness.publish("hello", queue)
+        consumer = harness.killable_consumer(queue, waits_for=1)
+        received: list[Message] = []
+        connection = harness.connect_leased()
+        Consumer(connection.channel(), [queue], on_message=received.append).consume()
+        connection.register_with_event_loop(hub)
+        run_idle(hub, harness)
+        assert not received
+
+        consumer.kill()
+        run(hub, harness, lambda: received)
+
+        assert received[0].payload == "hello"
+        assert received[0].delivery_info["redelivered"]
+
+    def test_messages_in_hand_are_kept_while_the_loop_runs(
+        self, harness: Harness, hub: Hub
+    ) -> None:
+        harness.require("lease")
+        queue = harness.queue()
+        harness.publish("hello", queue)
+        held: list[Message] = []
+        connection, other = (harness.connect_leased(harness.lease) for _ in range(2))
+        Consumer(connection.channel(), [queue], on_message=held.append).consume()
+        connection.register_with_event_loop(hub)
+        run(hub, harness, lambda: held)
+        stolen: list[Message] = []
+        Consumer(other.channel(), [queue], on_message=stolen.append).consume()
+        other.register_with_event_loop(hub)
+
+        ends = time.monotonic() + 3 * harness.lease
+        run(hub, harness, lambda: time.monotonic() >= ends)
+        held[0].ack()
+
+        assert not stolen
+        assert len(held) == 1
+
+    def test_loop_and_threads_share_a_queue(self, harness: Harness, hub: Hub) -> None:
+        queue = harness.queue()
+        received: list[Any] = []
+        is_done = threading.Event()
+        connection, blocking = harness.connect(), harness.connect()
+
+        def on_message(message: Message) -> None:
+            received.append(message.payload)
+            message.ack()
+
+        def consume() -> None:
+            with Consumer(
+                blocking.channel(), [queue], on_message=on_message, prefetch_count=1
+            ):
+                harness.drain(blocking, is_done.is_set)
+
+        Consumer(
+            connection.channel(), [queue], on_message=on_message, prefetch_count=1
+        ).consume()
+        connection.register_with_event_loop(hub)
+        thread = threading.Thread(target=consume)
+        thread.start()
+        for number in range(50):
+            harness.publish(number, queue)
+        try:
+            run(hub, harness, lambda: len(received) >= 50)
+        finally:
+            is_done.set()
+            thread.join()
+
+        assert sorted(received) == list(range(50))

@@ -2,31 +2,64 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from kombu.exceptions import ContentDisallowed, DecodeError
 from kombu.messaging import Consumer
+from kombu.testing.conformance._dead_letters import deaths_of, with_dead_letters
+from kombu.testing.conformance._garbage import GARBAGE, TWISTED, with_property
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kombu.connection import Connection
     from kombu.entity import Queue
     from kombu.message import Message
     from kombu.testing.harness import Harness
 
 __all__ = ("TestPoison",)
 
-GARBAGE = [
-    b"",
-    b"\x00\xff\xfe garbage",
-    b"{",
-    b"[]",
-    b"null",
-    b"{}",
-    b'{"body": 1}',
-    b'{"body": "x", "properties": null}',
-    b'{"body": "a", "properties": {"body_encoding": "base64"}}',
-]
+
+def consume_any(harness: Harness, queue: Queue, count: int) -> list[Message]:
+    """Consume *count* messages, whether they can be read or not."""
+    received: list[Message] = []
+
+    def on_message(message: Message, _: Any = None) -> None:
+        received.append(message)
+        message.ack()
+
+    connection = harness.connect()
+    with Consumer(
+        connection.channel(),
+        [queue],
+        on_message=on_message,
+        on_decode_error=on_message,
+    ):
+        harness.drain(connection, lambda: len(received) >= count)
+    connection.close()
+    return received
+
+
+def hold_once(
+    harness: Harness, queue: Queue, settle: Callable[[Message, Connection], Any]
+) -> None:
+    """Consume one message, and call *settle* with it and its connection."""
+    held: list[Message] = []
+    connection = harness.connect()
+    consumer = Consumer(
+        connection.channel(),
+        [queue],
+        on_message=held.append,
+        on_decode_error=lambda message, _: held.append(message),
+        prefetch_count=1,
+    )
+    with consumer:
+        harness.drain(connection, lambda: held)
+    settle(held[0], connection)
+    connection.close()
 
 
 class Recorder:
@@ -61,6 +94,7 @@ class Recorder:
             )
 
 
+@pytest.mark.stress
 class TestPoison:
     """Each is one bad message between two good ones."""
 
@@ -82,6 +116,130 @@ class TestPoison:
         harness.publish("after", queue, serializer="json")
 
         self.check(harness, queue)
+
+    @pytest.mark.parametrize("data", GARBAGE, ids=repr)
+    def test_garbage_is_dead_lettered(self, harness: Harness, data: bytes) -> None:
+        harness.require("dead_letter")
+        queue, dead = with_dead_letters(harness)
+        harness.publish("before", queue, serializer="json")
+        harness.put_raw(queue.name, data)
+        harness.publish("after", queue, serializer="json")
+
+        self.check(harness, queue)
+
+        [message] = consume_any(harness, dead, 1)
+        assert deaths_of(message) == [(queue.name, "rejected", 1)]
+        assert dead.get() is None
+
+    def test_any_bytes_are_dead_lettered(self, harness: Harness) -> None:
+        harness.require("dead_letter")
+        hypothesis = pytest.importorskip("hypothesis")
+        queue, dead = with_dead_letters(harness)
+        found: list[bytes] = []
+
+        settings = hypothesis.settings(
+            max_examples=30, deadline=None, derandomize=True, database=None
+        )
+        given = hypothesis.given(hypothesis.strategies.binary(max_size=40))
+        settings(given(lambda data: found.append(data)))()
+        for data in found:
+            harness.put_raw(queue.name, data)
+        harness.publish("after", queue, serializer="json")
+        recorder = Recorder(harness, queue)
+        recorder.receive(len(found) + 1)
+        recorder.connection.close()
+
+        assert recorder.bodies == ["after"]
+        for message in consume_any(harness, dead, len(found)):
+            assert deaths_of(message) == [(queue.name, "rejected", 1)]
+        assert dead.get() is None
+
+    @pytest.mark.parametrize("name", TWISTED)
+    def test_twisted_envelope_stops_nobody(self, harness: Harness, name: str) -> None:
+        harness.require("dead_letter")
+        queue, dead = with_dead_letters(harness)
+        harness.publish("before", queue, serializer="json")
+        harness.put_raw(queue.name, json.dumps(TWISTED[name]).encode())
+        harness.publish("after", queue, serializer="json")
+        sound: list[Any] = []
+        refused: list[Any] = []
+
+        def on_body(body: Any, message: Message) -> None:
+            # Some can be read all the same; nobody wants them.
+            if body in ("before", "after"):
+                sound.append(body)
+                message.ack()
+            else:
+                on_decode_error(message, None)
+
+        def on_decode_error(message: Message, _: Any) -> None:
+            refused.append(message)
+            message.reject()
+
+        connection = harness.connect()
+        with Consumer(
+            connection.channel(),
+            [queue],
+            callbacks=[on_body],
+            on_decode_error=on_decode_error,
+        ):
+            harness.drain(connection, lambda: len(sound) == 2 and refused)
+        connection.close()
+
+        assert sound == ["before", "after"]
+        assert len(refused) == 1
+        [message] = consume_any(harness, dead, 1)
+        assert deaths_of(message)[0] == (queue.name, "rejected", 1)
+        assert queue.get() is None
+
+    @pytest.mark.parametrize("name", TWISTED)
+    def test_twisted_envelope_can_be_put_back(
+        self, harness: Harness, name: str
+    ) -> None:
+        queue = harness.queue(max_priority=5)
+        harness.put_raw(queue.name, json.dumps(TWISTED[name]).encode())
+
+        hold_once(harness, queue, lambda message, _: message.requeue())
+        hold_once(harness, queue, lambda _, connection: connection.close())
+        hold_once(harness, queue, lambda message, _: message.ack())
+
+        assert queue.get() is None
+
+    def test_poison_that_is_put_back_too_often_is_dead_lettered(
+        self, harness: Harness
+    ) -> None:
+        harness.require("dead_letter", "delivery_limit")
+        queue, dead = with_dead_letters(
+            harness, queue_arguments={"x-delivery-limit": 1}
+        )
+        harness.put_raw(queue.name, json.dumps(with_property("priority", {})).encode())
+
+        for _ in range(2):
+            hold_once(harness, queue, lambda message, _: message.requeue())
+
+        [message] = consume_any(harness, dead, 1)
+        assert deaths_of(message) == [(queue.name, "delivery_limit", 1)]
+        assert queue.get() is None
+
+    def test_refused_serializer_is_never_loaded(self, harness: Harness) -> None:
+        harness.require("dead_letter")
+        queue, dead = with_dead_letters(harness)
+        # Loading it would raise: os.system is not what is called, but might be.
+        forged = b"cbuiltins\nexec\n(S'raise SystemExit(1)'\ntR."
+        harness.publish("before", queue, serializer="json")
+        harness.publish(
+            forged,
+            queue,
+            content_type="application/x-python-serialize",
+            content_encoding="binary",
+        )
+        harness.publish("after", queue, serializer="json")
+
+        assert isinstance(self.check(harness, queue), ContentDisallowed)
+
+        message = harness.get(dead)
+        assert bytes(message.body) == forged
+        assert deaths_of(message) == [(queue.name, "rejected", 1)]
 
     def test_body_that_is_not_what_it_says(self, harness: Harness) -> None:
         queue = harness.queue()

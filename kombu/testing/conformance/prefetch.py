@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from kombu.messaging import Consumer
+from kombu.testing.conformance._waiting import Waiter
 
 if TYPE_CHECKING:
     from kombu.message import Message
@@ -167,3 +168,21 @@ class TestPrefetch:
         received = harness.consume_all(queue, 5, no_ack=True, prefetch_count=1)
 
         assert len(received) == 5
+
+    def test_settling_in_another_thread_wakes_who_waits(self, harness: Harness) -> None:
+        harness.require("prefetch", "concurrent_publish")
+        queue = harness.queue()
+        harness.publish("one", queue)
+        harness.publish("two", queue)
+        held: list[Message] = []
+        connection = harness.connect()
+        with Consumer(
+            connection.channel(), [queue], on_message=held.append, prefetch_count=1
+        ):
+            harness.drain(connection, lambda: held)
+            waiter = Waiter(harness, connection)
+
+            held[0].ack()
+            waiter.ends()
+
+        assert [message.payload for message in held] == ["one", "two"]

@@ -1,8 +1,7 @@
-"""After the broker was lost: trying again, reconnecting, going on."""
+"""After the connection was lost: trying again, reconnecting, going on."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -143,102 +142,3 @@ class TestRecovery:
         connection.collect()
 
         assert harness.get(queue).payload == "hello"
-
-    # -- a network that fails --------------------------------------------------------
-
-    def test_publishing_goes_on_after_the_socket_was_cut(
-        self, harness: Harness
-    ) -> None:
-        queue = harness.queue()
-        with harness.fault_proxy() as proxy:
-            connection = harness.connect(proxy.url_for(harness.url))
-            producer = Producer(connection, routing_key=queue.name)
-            producer.publish("one")
-
-            proxy.cut()
-            for body in ("two", "three"):
-                producer.publish(
-                    body, retry=True, retry_policy={"max_retries": 5, **AT_ONCE}
-                )
-            connection.close()
-
-        bodies = [harness.get(queue, no_ack=True).payload for _ in range(2)]
-        assert bodies[0] == "one"
-        assert bodies[-1] in ("two", "three")
-
-    def test_publishing_to_a_broker_that_refuses_fails_in_the_end(
-        self, harness: Harness
-    ) -> None:
-        with harness.fault_proxy() as proxy:
-            connection = harness.connect(proxy.url_for(harness.url))
-            proxy.refuse()
-
-            with pytest.raises(OperationalError):
-                connection.ensure_connection(
-                    max_retries=2, interval_start=0, interval_step=0, interval_max=0
-                )
-
-            proxy.heal()
-            assert connection.ensure_connection(max_retries=1).connected
-
-    def test_consumer_goes_on_after_the_socket_was_cut(self, harness: Harness) -> None:
-        queue = harness.queue()
-        received: list[Any] = []
-        with harness.fault_proxy() as proxy:
-            connection = harness.connect(proxy.url_for(harness.url))
-            consumer = Consumer(
-                connection.channel(),
-                [queue],
-                callbacks=[lambda body, message: received.append(body)],
-                no_ack=True,
-            )
-            consumer.consume()
-            for number in range(5):
-                proxy.cut()
-                call = connection.ensure(
-                    consumer,
-                    lambda: harness.drain_idle(connection),
-                    max_retries=5,
-                    **AT_ONCE,
-                )
-                call()
-                harness.publish(number, queue)
-                harness.drain(connection, partial(received.__contains__, number))
-            connection.close()
-
-        assert received == list(range(5))
-
-    # -- a broker that dies --------------------------------------------------------
-
-    def test_durable_messages_survive_a_broker_that_is_killed(
-        self, harness: Harness
-    ) -> None:
-        queue = harness.queue(durable=True)
-        harness.publish("hello", queue, delivery_mode="persistent")
-        harness.settle(lambda: harness.size(queue) == 1)
-
-        harness.kill_broker()
-        harness.start_broker()
-
-        again = harness.queue(durable=True, connection=harness.connect())
-        assert harness.get(again, no_ack=True).payload == "hello"
-
-    def test_publishing_waits_for_a_broker_that_was_killed(
-        self, harness: Harness
-    ) -> None:
-        queue = harness.queue(durable=True)
-        connection = harness.connect()
-        producer = Producer(connection, routing_key=queue.name)
-        producer.publish("one")
-
-        harness.kill_broker()
-        harness.start_broker()
-        producer.publish(
-            "two",
-            retry=True,
-            retry_policy={"max_retries": 50, "interval_start": 0.1},
-        )
-
-        again = harness.queue(durable=True, connection=harness.connect())
-        bodies = {harness.get(again, no_ack=True).payload for _ in range(2)}
-        assert bodies == {"one", "two"}

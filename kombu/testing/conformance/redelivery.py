@@ -31,6 +31,7 @@ def consume_and_close(
     (channel if what == "channel" else connection).close()
 
 
+@pytest.mark.stress
 class TestRedelivery:
     """Closing hands back what is unsettled, at once."""
 
@@ -137,3 +138,21 @@ class TestRedelivery:
             harness.drain(connection, lambda: received)
 
         assert received == ["hello"]
+
+    def test_closing_a_channel_hands_back_only_what_came_by_it(
+        self, harness: Harness
+    ) -> None:
+        queue = harness.queue()
+        harness.publish("one", queue)
+        harness.publish("two", queue)
+        connection = harness.connect()
+        first, second = connection.channel(), connection.channel()
+        harness.get(queue(first))
+        message = harness.get(queue(second))
+
+        first.close()
+
+        assert harness.take(queue, 1) == ["one"]
+        message.ack()
+        connection.close()
+        assert queue.get() is None

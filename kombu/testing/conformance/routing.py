@@ -53,6 +53,7 @@ HEADERS = [
 ]
 
 
+@pytest.mark.stress
 class TestRouting:
     """Exchanges of every type, bindings of both kinds, and what matches nothing."""
 

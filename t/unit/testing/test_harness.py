@@ -8,6 +8,7 @@ import pytest
 
 from kombu import Connection
 from kombu.testing import Harness
+from kombu.testing._killable import ThreadConsumer
 from kombu.transport import memory
 
 _names = count(1)
@@ -190,6 +191,104 @@ class test_messages:
 
         assert harness.exists(queue)
         assert not harness.exists(harness.unique("missing"))
+
+
+class test_leases:
+    def test_connections_get_the_lease_that_is_asked_for(self, url):
+        with Harness(url, {"polling_interval": 0.5}) as harness:
+            assert harness.connect_leased(7).transport_options == {
+                "polling_interval": 0.5,
+                "visibility_timeout": 7,
+            }
+            assert harness.transport_options == {"polling_interval": 0.5}
+
+    def test_without_a_number_it_is_that_of_survivors(self, harness):
+        options = harness.connect_leased().transport_options
+
+        assert options == {"visibility_timeout": harness.longer_lease}
+        assert harness.longer_lease > harness.lease
+
+    def test_who_watches_consumes_from_a_queue_of_its_own(self, harness):
+        queue = harness.queue()
+        harness.publish("hello", queue)
+        watchers = [harness.watching() for _ in range(2)]
+
+        harness.drain_for(watchers[0], 0.02)
+
+        assert harness.take(queue, 1) == ["hello"]
+
+    def test_what_the_library_emulates_is_told(self, harness):
+        assert harness.emulates("priority")
+        assert not harness.emulates("tls")
+
+
+class ThreadHarness(Harness):
+    killable_kind = ThreadConsumer
+
+
+class test_killable_consumer:
+    @pytest.fixture
+    def harness(self, url):
+        with ThreadHarness(url, patience=1, idle=0.01) as harness:
+            yield harness
+
+    def test_is_there_when_it_has_what_is_waited_for(self, harness):
+        queue = harness.queue()
+        for number in range(3):
+            harness.publish(number, queue)
+
+        consumer = harness.killable_consumer(queue, waits_for=3)
+
+        assert consumer.bodies == [0, 1, 2]
+        assert consumer.task.transport_options["visibility_timeout"] == harness.lease
+
+    def test_dies_in_the_end(self, harness):
+        consumer = harness.killable_consumer(harness.queue())
+        assert not consumer.has_ended
+
+        harness.cleanup()
+
+        assert consumer.has_ended
+
+    def test_that_dies_at_once_fails(self, harness):
+        queue = harness.undeclared_queue("in a bad way")
+
+        with pytest.raises(AssertionError, match="died by itself"):
+            harness.killable_consumer(
+                queue, declaration={"arguments": {"x-expires": 0}}
+            )
+
+
+class test_scenario:
+    def test_result_is_what_the_program_printed_last(self, url):
+        with Harness(url) as harness:
+            result = harness.run_scenario("fork", [harness.undeclared_queue()])
+
+        assert result["again"] == 2
+
+    def test_that_fails_says_why(self, harness):
+        with pytest.raises(AssertionError, match=r"(?s)fork.*IndexError"):
+            harness.run_scenario("fork", [])
+
+
+class test_several_connections:
+    def test_are_drained_in_turn(self, harness):
+        received = []
+        connections = [harness.connect() for _ in range(3)]
+        for number, connection in enumerate(connections):
+            queue = harness.queue(f"queue-{number}")
+            queue(connection.channel()).consume(
+                "tag", lambda message: received.append(message.payload), no_ack=True
+            )
+            harness.publish(number, queue)
+
+        harness.drain_all(connections, lambda: len(received) == 3)
+
+        assert sorted(received) == [0, 1, 2]
+
+    def test_in_vain_fails(self, harness):
+        with pytest.raises(AssertionError, match="for a sign"):
+            harness.drain_all([], lambda: False, what="a sign")
 
 
 class test_waiting:

@@ -1,0 +1,1 @@
+"""Broken transports: the conformance suite must tell each from a sound one."""
