@@ -41,7 +41,7 @@ demo: $(VENV)/.installed-runtime ## see messages travel (no broker needed)
 	$(BIN)/python examples/demo.py
 
 test: $(VENV)/.installed-test ## unit tests, with coverage
-	$(PYTEST) $(LOCAL) -m "not server" -n $(WORKERS) --cov \
+	$(PYTEST) $(LOCAL) -n $(WORKERS) --cov \
 	    --cov-report=term:skip-covered
 
 unit: $(VENV)/.installed-test ## unit tests, without coverage

@@ -285,8 +285,6 @@ class Lifecycle(Ensuring, Address):
         except (ConnectionError, ChannelError):
             raise
         except Exception as exc:
-            if isinstance(exc, exceptions.KombuError):
-                raise
             if isinstance(exc, self.recoverable_connection_errors):
                 raise ConnectionError(str(exc)) from exc
             if isinstance(exc, self.recoverable_channel_errors):

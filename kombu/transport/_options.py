@@ -106,11 +106,11 @@ VIRTUAL_OPTIONS = (
     ),
     Option(
         "topology_store",
-        "str",
+        "str or dict",
         None,
         "",
-        "URL of another transport that keeps exchanges, queues and bindings for "
-        "all processes.",
+        "URL (or arguments of the Connection) of another transport that keeps "
+        "exchanges, queues and bindings for all processes.",
     ),
 )
 

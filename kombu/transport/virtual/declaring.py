@@ -350,6 +350,8 @@ class DeclaringChannel(LeaseHooks):
         if record.exclusive:
             self._hold_lease()
         self._new_queue(queue, **kwargs)
+        # Only now: it may have gone meanwhile, with the last of its consumers.
+        self._refresh()
         topology = self.connection.topology
         known = self.state.queues.get(queue)
         if known is None and topology is not None and not topology.add_queue(record):

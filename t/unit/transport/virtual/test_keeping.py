@@ -137,8 +137,7 @@ class test_a_connection_that_consumes:
         def work(body, message):
             while records.renewed.acquire(blocking=False):
                 pass
-            for _ in range(3):
-                renewed.append(records.renewed.acquire(timeout=5))
+            renewed.extend(records.renewed.acquire(timeout=5) for _ in range(3))
             message.ack()
 
         with connection.Consumer(queue, callbacks=[work]):
