@@ -123,8 +123,11 @@ class Producer:
             channel = self._channel = channel()
             self.exchange.revive(channel)
             self._listen_for_returns(channel)
-        elif self.__connection__ is not None and is_lost(channel):
-            # It was made of a connection, which has another one by now.
+        elif (
+            self.__connection__ is not None
+            and getattr(channel, "connection", channel) is None
+        ):
+            # It was the connection's, which has another one by now.
             self.revive(self.__connection__)
             return self.channel
         return channel
@@ -282,9 +285,16 @@ class Producer:
             "confirm_timeout": confirm_timeout,
         }
         if retry:
-            send = self.connection.ensure(self, self._send, **(retry_policy or {}))
+            send = self.connection.ensure(self, self._try, **(retry_policy or {}))
             return send(parts, tuple(declare or ()), options)
         return self._send(parts, declare, options)
+
+    def _try(
+        self, parts: tuple[Any, ...], declare: Iterable[Any], options: dict[str, Any]
+    ) -> Any:
+        """Send, so that it can be done again: the parts stay as they are."""
+        *others, headers, properties = parts
+        return self._send((*others, dict(headers), dict(properties)), declare, options)
 
     def _send(
         self,
@@ -306,8 +316,6 @@ class Producer:
             ):
                 self._declare_own(exchange, channel)
         body, priority, content_type, content_encoding, headers, properties = parts
-        # Copied: what a try that failed has left somewhere is not touched.
-        properties = dict(properties)
         if "reply_to" in properties:
             reply_to = properties["reply_to"]
             if isinstance(reply_to, Queue):
@@ -358,11 +366,6 @@ class Producer:
             if headers is not None:
                 headers["compression"] = used
         return body, content_type, content_encoding
-
-
-def is_lost(channel: Any) -> bool:
-    """Return whether *channel* was closed, with its connection or by itself."""
-    return getattr(channel, "connection", channel) is None
 
 
 def _declared_on(channel: Any) -> DeclaredEntities:

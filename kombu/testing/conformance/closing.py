@@ -187,8 +187,10 @@ class TestClosing:
             return open_files(), threading.active_count(), alive
 
         before = use(10)
+        after = use(40)
 
-        assert use(40) == before
+        # Fewer are no wonder: tests before this one may have left some.
+        assert all(now <= then for now, then in zip(after, before, strict=True))
 
     @pytest.mark.stress
     def test_closing_in_the_midst_of_work_loses_and_doubles_nothing(

@@ -247,11 +247,11 @@ class TestQueueExpiry:
 
     @pytest.mark.parametrize("use", ["declare", "get"])
     def test_use_lets_the_queue_live_on(self, harness: Harness, use: str) -> None:
-        queue = harness.queue(expires=0.5)
+        queue = harness.queue(expires=1.2)
         watcher = harness.watching()
 
-        for _ in range(8):
-            harness.drain_for(watcher, SHORT)
+        for _ in range(15):
+            harness.drain_for(watcher, 0.1)
             queue.queue_declare() if use == "declare" else queue.get()
         assert harness.exists(queue)
 

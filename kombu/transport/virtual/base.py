@@ -9,7 +9,8 @@ from queue import Empty
 
 from kombu.transport.virtual.channel import Channel
 from kombu.transport.virtual.codecs import Base64
-from kombu.transport.virtual.declaring import NotEquivalentError, queue_declare_ok_t
+from kombu.transport.virtual.declaring import queue_declare_ok_t
+from kombu.transport.virtual.exchanges import NotEquivalentError
 from kombu.transport.virtual.management import Management
 from kombu.transport.virtual.message import Message
 from kombu.transport.virtual.publishing import UNDELIVERABLE, UndeliverableWarning

@@ -88,14 +88,17 @@ class LeasedQoS(QoS):
 
     def ack(self, delivery_tag: Any) -> None:
         """Have the message *delivery_tag* removed from the store."""
-        delivered = self._delivered
-        if delivery_tag in delivered:
-            claim = delivered[delivery_tag].claim
+        message = self._delivered.pop(delivery_tag, None)
+        if message is None:
+            return
+        try:
             if self.channel.settle_limit <= 1:
-                self.channel._settle((claim,))
+                self.channel._settle((message.claim,))
             else:
-                self.settle(claim)
-            delivered.pop(delivery_tag, None)
+                self.settle(message.claim)
+        except BaseException:
+            self._delivered[delivery_tag] = message  # still in hand
+            raise
 
     def reject(self, delivery_tag: Any, requeue: bool = False) -> None:
         """Put the message back, or have it dead-lettered or discarded."""

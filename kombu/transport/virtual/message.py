@@ -16,8 +16,6 @@ from kombu.utils.identity import unique_id
 
 __all__ = ("Message",)
 
-_copy = dict.copy
-
 
 class Message(BaseMessage):
     """A message received by a virtual channel.
@@ -48,10 +46,11 @@ class Message(BaseMessage):
             properties = payload["properties"]
             # Queues share the envelope: what a consumer changes must not show
             # in the copies of others, nor when it is put back.
-            # (A list can be copied too, but not by this.)
-            self.properties = _copy(properties)
-            self.delivery_info = _copy(properties["delivery_info"])
-            self.headers = headers = _copy(payload["headers"])
+            self.properties = properties.copy()
+            self.delivery_info = info = properties["delivery_info"].copy()
+            self.headers = headers = payload["headers"].copy()
+            if type(info) is list or type(headers) is list:
+                raise TypeError  # which can be copied too
             self.delivery_tag = properties["delivery_tag"] or unique_id()
             self.content_type = payload["content-type"]
             self.content_encoding = payload["content-encoding"]

@@ -8,34 +8,23 @@ if it can tell (:attr:`Transport.is_woken_by_store`), and is looked into every
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 from kombu.exceptions import ChannelLimitExceeded, TimeoutError
 from kombu.log import get_logger
 from kombu.transport import base
 from kombu.transport._capabilities import virtual_abilities
 from kombu.transport._options import COMMON_OPTIONS, warn_of_unknown
-from kombu.transport.virtual.attendance import Attendance
 from kombu.transport.virtual.channel import Channel
 from kombu.transport.virtual.consuming import polls_by_hook
-from kombu.transport.virtual.foreign_records import ForeignRecords
-from kombu.transport.virtual.keeper import Keeper
-from kombu.transport.virtual.local_records import LocalRecords
+from kombu.transport.virtual.leasing_transport import LeasingTransport
 from kombu.transport.virtual.looping import LoopConsumer
 from kombu.transport.virtual.management import Management
 from kombu.transport.virtual.state import BrokerState
 from kombu.transport.virtual.storage import Empty, EmptyInCallback
-from kombu.transport.virtual.sweeper import SWEEPS_PER_LEASE, Sweeper
-from kombu.transport.virtual.topology import SharedTopology
 from kombu.utils import waiting
 from kombu.utils.deadline import Deadline
-from kombu.utils.identity import unique_id
-from kombu.utils.objects import cached_property
 from kombu.utils.scheduling import FairCycle
-
-if TYPE_CHECKING:
-    from kombu.transport.virtual.records import RecordStore
 
 __all__ = ("Transport",)
 
@@ -46,7 +35,7 @@ logger = get_logger(__name__)
 _SHORTEST_PAUSE = 0.001
 
 
-class Transport(base.Transport):
+class Transport(LeasingTransport):
     """Base of virtual transports.
 
     Arguments:
@@ -78,28 +67,16 @@ class Transport(base.Transport):
     #: Channels by the queue that they consume from.
     _callbacks: Any = None
     channels: Any = None
-    state: BrokerState
-
     implements = base.Transport.implements.extend(
         abilities=virtual_abilities, describes_itself=False
     )
 
-    #: What is done as time goes by; made with the first lease.
-    _sweeper: Sweeper | None = None
-    _keeper: Keeper | None = None
-
     def __init__(self, client: Any, **kwargs: Any) -> None:
         super().__init__(client, **kwargs)
         self.state = BrokerState()
-        #: Id of this connection, which no other ever has.
-        self.owner = unique_id()
-        # The threads that consume, by their ids: while one of them lives, so
-        # does the owner.
-        self._threads: dict[int, threading.Thread] = {}
         self.channels = []
         self._avail_channels: list[Any] = []
         self._callbacks = {}
-        self._lock = threading.RLock()
         self._channel_ids: set[int] = set()
         self._last_channel_id = 0
         self._waiter = waiting.Waiter()
@@ -112,128 +89,6 @@ class Transport(base.Transport):
             self.polling_interval = options["polling_interval"]
         if options:
             self._check_options(options)
-
-    # -- records and leases ------------------------------------------------------
-
-    def _make_records(self) -> RecordStore:
-        """Return the records that the store keeps for all processes.
-
-        Those of a store that keeps none are this connection's alone.
-        """
-        return LocalRecords()
-
-    @cached_property
-    def own_records(self) -> RecordStore:
-        """The records in the transport's own store."""
-        return self._make_records()
-
-    @cached_property
-    def records(self) -> RecordStore:
-        """The records of topology and consumers: its own, or a topology store's."""
-        address = (self.client.transport_options or {}).get("topology_store")
-        if not address:
-            return self.own_records  # type: ignore[no-any-return]
-        return ForeignRecords(address, self._scope())
-
-    def _scope(self) -> str:
-        """Return what tells this broker from others in a topology store."""
-        client = self.client
-        host = f"{client.hostname or ''}:{client.port or ''}"
-        return f"{self._name_for_users()}://{host}/{client.virtual_host or ''}"
-
-    @cached_property
-    def topology(self) -> SharedTopology | None:
-        """Topology shared with other processes, where records can be."""
-        if isinstance(self.records, LocalRecords):
-            return None
-        return SharedTopology(self.records, self.state, self._queue_was_deleted)
-
-    @cached_property
-    def attendance(self) -> Attendance:
-        """Who consumes from which queue."""
-        return Attendance(self.records)
-
-    @property
-    def visibility_timeout(self) -> float:
-        """Seconds that a lease lasts."""
-        given = (self.client.transport_options or {}).get("visibility_timeout")
-        return self.Channel.visibility_timeout if given is None else given  # type: ignore[no-any-return]
-
-    def _hold_lease(self) -> None:
-        """Have the owner be known to live, as long as this thread does."""
-        thread = threading.current_thread()
-        with self._lock:
-            self._threads[threading.get_ident()] = thread
-        self._renew()
-        if self._keeper is None and self._needs_keeper():
-            with self._lock:
-                if self._keeper is None:
-                    interval = self.visibility_timeout / SWEEPS_PER_LEASE
-                    self._keeper = Keeper(self, interval)
-
-    def _others_may_be_served(self) -> None:
-        """Is called when a consumer no longer stands before others."""
-
-    def _needs_keeper(self) -> bool:
-        """Return whether leases end unless they are renewed."""
-        return not (
-            isinstance(self.records, LocalRecords)
-            and isinstance(self.own_records, LocalRecords)
-        )
-
-    def _renew(self) -> None:
-        seconds = self.visibility_timeout
-        was_alive = self.own_records.renew(self.owner, seconds)
-        if self.records is not self.own_records:
-            was_alive &= self.records.renew(self.owner, seconds)
-        for channel in tuple(self.channels):
-            if not was_alive:
-                channel._enter_again()
-            if channel._leases:
-                channel._renew(channel._qos.in_hand())
-
-    def _keep(self) -> None:
-        """Renew the leases and sweep; called by the keeper again and again."""
-        with self._lock:
-            for ident, thread in tuple(self._threads.items()):
-                if not thread.is_alive():
-                    del self._threads[ident]
-        # Consumers whose thread has died are dead: what they hold goes to others.
-        if self._threads:
-            self._renew_or_lose()
-        self._sweeper_of_own().sweep()
-
-    def _renew_or_lose(self) -> None:
-        alive = self.own_records.live_owners()
-        if self.owner not in alive:
-            logger.warning(
-                "The lease of this connection has run out: what it had in hand "
-                "goes to others"
-            )
-            for channel in tuple(self.channels):
-                if channel._leases:
-                    channel._qos.lose()
-        self._renew()
-
-    def _sweeper_of_own(self) -> Sweeper:
-        if self._sweeper is None:
-            channel = self.Channel(self)
-            self._sweeper = Sweeper(channel, is_in_turn=not self._needs_keeper())
-        return self._sweeper
-
-    def _idle(self) -> float | None:
-        """Do what is due while no message comes.
-
-        Returns:
-            Seconds until there may be more to do; None if there will not be.
-        """
-        leasing = [channel for channel in tuple(self.channels) if channel._leases]
-        for channel in leasing:
-            channel._qos.flush()
-        if not leasing:
-            return None
-        leasing[0]._refresh()
-        return self._sweeper_of_own().idle()
 
     def _find_shortcuts(self) -> None:
         """Find what a subclass leaves as it is, so that it need not be asked."""
@@ -329,9 +184,7 @@ class Transport(base.Transport):
         """Close all channels."""
         self._stop_loop()
         self.cycle.close()
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            keeper.stop()
+        self._stop_keeping()
         try:
             for channels in (self._avail_channels, self.channels):
                 while channels:
@@ -345,20 +198,6 @@ class Transport(base.Transport):
         finally:
             self._is_closed = True
             self.wake()
-
-    def _retire(self) -> None:
-        """Give up the leases, and let go of the records."""
-        sweeper, self._sweeper = self._sweeper, None
-        if sweeper is not None:
-            sweeper.close()
-        for name in ("records", "own_records"):
-            records = self.__dict__.pop(name, None)
-            if records is not None:
-                records.retire(self.owner)
-                records.close()
-        for name in ("topology", "attendance"):
-            self.__dict__.pop(name, None)
-        self._threads.clear()
 
     def _delete_exclusive_queues(self) -> None:
         """Delete the queues that no other connection may use."""

@@ -15,7 +15,8 @@ from kombu import Connection, Consumer, Exchange, Producer, Queue
 from kombu.asynchronous import Hub
 from kombu.exceptions import NotFound, ResourceLocked, TimeoutError
 from kombu.transport import memory
-from kombu.transport.memory import MemoryBroker, MemoryQueue
+from kombu.transport.memory import MemoryBroker
+from kombu.transport.memory._queues import MemoryQueue
 
 #: Seconds after which a thread that should have been woken is given up.
 LIMIT = 10

@@ -27,7 +27,7 @@ def store(monkeypatch):
     store = Store()
     # What is shared is no LocalRecords to the kernel.
     monkeypatch.setattr(
-        "kombu.transport.virtual.transport.LocalRecords", type("Other", (), {})
+        "kombu.transport.virtual.leasing_transport.LocalRecords", type("Other", (), {})
     )
     return store
 
