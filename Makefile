@@ -3,6 +3,7 @@
 #   PYTHON=python3.12 make test     chooses the interpreter of a new environment
 #   VENV=/somewhere make test       puts the environment elsewhere
 #   WORKERS=4 make test             runs the tests in parallel
+#   ARGS=--lf make conformance      hands options to pytest
 #
 # Every target makes what it needs: a virtual environment in $(VENV), and in it
 # the library (editable) with the requirements of the task. Stamp files in the
@@ -11,6 +12,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 WORKERS ?= 0
+ARGS ?=
 PYTHON_VERSIONS ?= 3.10 3.11 3.12 3.13
 
 # An activated environment or a foreign PYTHONPATH must not leak into ours.
@@ -48,10 +50,10 @@ unit: $(VENV)/.installed-test ## unit tests, without coverage
 	$(PYTEST) $(UNIT) -n $(WORKERS) -q
 
 conformance: $(VENV)/.installed-test ## what every transport promises
-	$(PYTEST) t/conformance -n $(WORKERS) -q -rs
+	$(PYTEST) t/conformance -n $(WORKERS) -q -rs $(ARGS)
 
 integration: $(VENV)/.installed-test ## kills, real servers, kombu 5.7 beside us
-	$(PYTEST) t/peers t/integration -n $(WORKERS) -q -rs
+	$(PYTEST) t/peers t/integration -n $(WORKERS) -q -rs $(ARGS)
 
 test-all: ## unit tests on every Python of this machine
 	MAKE="$(MAKE)" WORKERS="$(WORKERS)" \
