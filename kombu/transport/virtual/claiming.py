@@ -69,15 +69,18 @@ class ClaimingChannel(ConsumingChannel):
             raise Empty()
         claimed = self._claimed
         while True:
-            try:
-                claim = claimed.popleft() if claimed else self._fetch()
-            except IndexError:  # another thread was faster
-                raise Empty() from None
+            claim = self._next_claimed() if claimed else self._fetch()
             if callback is not None:
                 self._settle((claim,))
                 return callback(claim.envelope, claim.queue)
             if self._deliver_claim(claim):
                 return None
+
+    def _next_claimed(self) -> Claim:
+        try:
+            return self._claimed.popleft()
+        except IndexError:  # another thread was faster
+            raise Empty() from None
 
     def _fetch(self) -> Claim:
         """Claim what may be delivered; return the first, and keep the rest.
