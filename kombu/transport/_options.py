@@ -9,6 +9,7 @@ from __future__ import annotations
 import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kombu.exceptions import KombuError
 from kombu.utils.text import fmatch_best
 
 if TYPE_CHECKING:
@@ -17,10 +18,15 @@ if TYPE_CHECKING:
 __all__ = (
     "COMMON_OPTIONS",
     "VIRTUAL_OPTIONS",
+    "InvalidTransportOption",
     "Option",
     "TransportOptionWarning",
     "warn_of_unknown",
 )
+
+
+class InvalidTransportOption(KombuError, ValueError):
+    """A transport option has a value that it can not have."""
 
 
 class TransportOptionWarning(UserWarning):

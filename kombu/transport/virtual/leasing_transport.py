@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kombu.log import get_logger
 from kombu.transport import base
+from kombu.transport._options import InvalidTransportOption
 from kombu.transport.virtual.attendance import Attendance
 from kombu.transport.virtual.foreign_records import ForeignRecords
 from kombu.transport.virtual.keeper import Keeper
@@ -100,7 +101,13 @@ class LeasingTransport(base.Transport):
     def visibility_timeout(self) -> float:
         """Seconds that a lease lasts."""
         given = (self.client.transport_options or {}).get("visibility_timeout")
-        return self.Channel.visibility_timeout if given is None else given  # type: ignore[no-any-return]
+        seconds = self.Channel.visibility_timeout if given is None else given
+        if not isinstance(seconds, (int, float)) or not seconds > 0:
+            raise InvalidTransportOption(
+                f"visibility_timeout must be a number of seconds, more than 0: "
+                f"{seconds!r} is not"
+            )
+        return seconds
 
     def _hold_lease(self) -> None:
         """Have the owner be known to live, as long as this thread does."""
@@ -129,11 +136,18 @@ class LeasingTransport(base.Transport):
         was_alive = self.own_records.renew(self.owner, seconds)
         if self.records is not self.own_records:
             was_alive &= self.records.renew(self.owner, seconds)
-        for channel in tuple(self.channels):
-            if not was_alive:
-                channel._enter_again()
-            if channel._leases:
-                channel._renew(channel._qos.in_hand())
+        for channel in self._leasing_channels():
+            channel._renew(channel._qos.in_hand())
+        if not was_alive:
+            for channel in tuple(self.channels):
+                enter_again = getattr(channel, "_enter_again", None)
+                if enter_again is not None:
+                    enter_again()
+
+    def _leasing_channels(self) -> list[Any]:
+        # A transport may have channels of another making altogether.
+        channels = tuple(self.channels)
+        return [one for one in channels if getattr(one, "_leases", False)]
 
     def _keep(self) -> None:
         """Renew the leases and sweep; called by the keeper again and again."""
@@ -153,16 +167,16 @@ class LeasingTransport(base.Transport):
                 "The lease of this connection has run out: what it had in hand "
                 "goes to others"
             )
-            for channel in tuple(self.channels):
-                if channel._leases:
-                    channel._qos.lose()
+            for channel in self._leasing_channels():
+                channel._qos.lose()
         self._renew()
 
     def _sweeper_of_own(self) -> Sweeper:
-        if self._sweeper is None:
-            channel = self.Channel(self)
-            self._sweeper = Sweeper(channel, is_in_turn=not self._needs_keeper())
-        return self._sweeper
+        with self._lock:
+            if self._sweeper is None:
+                is_in_turn = not self._needs_keeper()
+                self._sweeper = Sweeper(self.Channel(self), is_in_turn)
+            return self._sweeper
 
     def _idle(self) -> float | None:
         """Do what is due while no message comes.
@@ -170,7 +184,7 @@ class LeasingTransport(base.Transport):
         Returns:
             Seconds until there may be more to do; None if there will not be.
         """
-        leasing = [channel for channel in tuple(self.channels) if channel._leases]
+        leasing = self._leasing_channels()
         for channel in leasing:
             channel._qos.flush()
         if not leasing:

@@ -231,3 +231,15 @@ class test_Sweeper:
     def test_shows_how_often(self, sweeper):
         assert "every 15 s" in repr(sweeper)
         assert isinstance(sweeper, Sweeper)
+
+
+class test_visibility_timeout:
+    @pytest.mark.parametrize("value", [0, -1, "soon", float("nan")])
+    def test_must_be_some_time(self, url, value):
+        options = {"visibility_timeout": value}
+        with Connection(url, transport_options=options) as connection:
+            with pytest.raises(ValueError, match="visibility_timeout"):
+                connection.channel().basic_consume("q", True, print, "tag")
+
+    def test_is_a_minute_by_default(self, connection):
+        assert connection.transport.visibility_timeout == 60.0
