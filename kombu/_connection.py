@@ -69,6 +69,9 @@ class Connection(Lifecycle):
         if connection is None or self._closed or self._pid != process.pid:
             connection = self.connection
             transport = self.transport
+        if len(kwargs) == 1 and "timeout" in kwargs:
+            # As below, without another dictionary.
+            return transport.drain_events(connection, timeout=kwargs["timeout"])
         return transport.drain_events(connection, **kwargs)
 
     def register_with_event_loop(self, loop: Any) -> None:

@@ -71,7 +71,8 @@ class SimpleBase:
         """
         if not block:
             return self.get_nowait()
-        self._consume()
+        if not self._consuming:
+            self._consume()
         buffer = self.buffer
         if not buffer:
             ends = None if timeout is None else waiting.monotonic() + timeout

@@ -69,6 +69,9 @@ class Channel(PublishingChannel, ClaimingChannel, StdChannel):
         self._policies = self.state.policies
         self._selective = self.state.selective
         self._shares_topology = connection.topology is not None
+        self._claims_singly = (
+            self.claim_limit == self.settle_limit == 1 and not self._shares_topology
+        )
         self._lacks_priority = not self._offers("priority")
         self._puts_without_options = not takes_options(type(self)._put)
         self._exchange_types_changed()

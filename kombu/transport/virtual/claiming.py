@@ -36,6 +36,9 @@ class ClaimingChannel(ConsumingChannel):
     #: Whether the store, or the broker, holds what is not settled.
     _leases = False
 
+    #: Whether a message is claimed at a time, with nothing else to be done.
+    _claims_singly = False
+
     #: What was claimed, and has not reached a consumer yet.
     _claimed: deque[Claim]
 
@@ -68,8 +71,22 @@ class ClaimingChannel(ConsumingChannel):
         if not self._consumers or not self._is_flowing:
             raise Empty()
         claimed = self._claimed
+        claim: Claim | None
         while True:
-            claim = self._next_claimed() if claimed else self._fetch()
+            if claimed:
+                claim = self._next_claimed()
+            elif (
+                self._claims_singly
+                and len(self._active_queues) == 1
+                and not (self._qos.prefetch_count or self._selective)
+                and get_ident() in self._threads
+            ):
+                # As _fetch(), where there is nothing to choose.
+                claim = self._claim_next(self._active_queues[0])
+                if claim is None:
+                    raise Empty()
+            else:
+                claim = self._fetch()
             if callback is not None:
                 self._settle((claim,))
                 return callback(claim.envelope, claim.queue)
@@ -95,18 +112,7 @@ class ClaimingChannel(ConsumingChannel):
             qos.flush()
         if self._shares_topology:
             self._refresh()
-        queues: Sequence[str] = self._active_queues
-        limit = self.claim_limit
-        if (
-            limit == 1
-            and len(queues) == 1
-            and not (qos.prefetch_count or self._selective)
-        ):
-            claim = self._claim_next(queues[0])
-            if claim is None:
-                raise Empty()
-            return claim
-        queues, limit = self._plan(queues, limit)
+        queues, limit = self._plan(self._active_queues, self.claim_limit)
         claims = self._claim(queues, limit) if queues else ()
         if not claims:
             raise Empty()
