@@ -8,6 +8,7 @@ from kombu.transport._options import VIRTUAL_OPTIONS, Option
 from kombu.transport.filesystem._errors import translated
 from kombu.transport.filesystem._locks import locked
 from kombu.transport.filesystem._names import suffix_of
+from kombu.transport.filesystem._reaping import Reaping
 from kombu.transport.virtual.leased import LeasedChannel
 from kombu.transport.virtual.ranks import AMQP
 from kombu.transport.virtual.wire import pack
@@ -198,7 +199,7 @@ class Channel(LeasedChannel):
     @translated
     def _reap(self) -> Collection[str]:
         records = self.connection.own_records
-        queues = self._claims.reap(records.bury)
+        queues = Reaping(self._store, self.owner).reap(records.bury)
         self._store.tidy()
         records.tidy()
         return queues

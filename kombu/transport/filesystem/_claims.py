@@ -1,13 +1,12 @@
 """Messages in flight: each a file in the folder of its owner.
 
 A message is claimed by renaming its file into that folder, under its name; and
-so is put back, with another count of deliveries in the name.  A dead owner's folder
-is taken over whole, by one renaming of it: an owner that lives after all finds
-an empty one, and what it still believes to have in hand is no longer there.
+so is put back, with another count of deliveries in the name.  What a dead owner
+had: see :mod:`~kombu.transport.filesystem._reaping`.
 """
 
 # Paths are text throughout: pathlib costs more than the calls.
-# ruff: noqa: PTH103, PTH104, PTH105, PTH106, PTH108, PTH110, PTH112, PTH116, PTH119
+# ruff: noqa: PTH103, PTH104, PTH105, PTH108, PTH110, PTH112, PTH116, PTH119
 
 from __future__ import annotations
 
@@ -17,13 +16,11 @@ from contextlib import suppress
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any
 
-from kombu.log import get_logger
-from kombu.transport.filesystem._folders import list_folder, read_file
+from kombu.transport.filesystem._folders import read_file
 from kombu.transport.filesystem._locks import is_locked
-from kombu.transport.filesystem._names import FileName, queue_of, quoted, suffix_in
+from kombu.transport.filesystem._names import FileName, quoted
 from kombu.transport.virtual.claims import Claim, delivery_count
 from kombu.transport.virtual.wire import pack, unpack
-from kombu.utils.identity import unique_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -32,8 +29,6 @@ if TYPE_CHECKING:
     from kombu.transport.filesystem._store import MessageStore
 
 __all__ = ("Claims",)
-
-logger = get_logger(__name__)
 
 #: Seconds that kombu 5.7 is given to write into a file that it has made.
 _WRITING = 1.0
@@ -52,7 +47,7 @@ class Claims:
         self._owner = owner
         self._folders = store.folders
         self._folder = f"{self._folders.claimed}{quoted(owner)}/"
-        self._reported: set[str] = set()
+        self._aside = store.aside
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: of {self._owner}>"
@@ -99,7 +94,7 @@ class Claims:
         except FileNotFoundError:
             return None  # a peer held us for dead
         except (IsADirectoryError, PermissionError) as exc:
-            self._put_away(path, ready.claimed_name, str(exc.strerror))
+            self._aside.put(path, ready.claimed_name, str(exc.strerror))
             return None
         except BaseException:
             self._put_down(ready)
@@ -127,7 +122,7 @@ class Claims:
         except PermissionError as exc:
             name = os.path.basename(source)
             self._store.listing.refuse(name)
-            self._report(source, str(exc.strerror), "left where it is")
+            self._aside.report(source, str(exc.strerror), "left where it is")
             return False
         os.makedirs(self._folder, exist_ok=True)
         with suppress(FileNotFoundError):
@@ -230,82 +225,10 @@ class Claims:
         if rank:
             store.tell_ranked(place)
 
-    # -- what can not be read --------------------------------------------------------
-
     def set_aside(self, claim: Claim) -> None:
         """Keep a message that nobody can read, out of the way."""
-        self._put_away(self._folder + claim.token, claim.token, "it is no message")
-
-    def _put_away(self, path: str, name: str, why: str) -> None:
-        os.makedirs(self._folders.bad, exist_ok=True)
-        kept = self._folders.bad + name
-        try:
-            os.rename(path, kept)
-        except FileNotFoundError:
-            return
-        except OSError as exc:
-            self._report(path, why, f"left there: {exc.strerror}")
-            return
-        self._report(path, why, f"kept as {kept}")
-
-    def _report(self, path: str, why: str, what: str) -> None:
-        if path not in self._reported:
-            self._reported.add(path)
-            logger.warning("message file %s can not be read (%s): %s", path, why, what)
-
-    # -- the dead ------------------------------------------------------------------
-
-    def reap(self, is_dead: Any) -> set[str]:
-        """Put back what dead owners had.
-
-        Arguments:
-            is_dead: Tells of the quoted name of an owner whether it is dead,
-                and has it forgotten if so.
-
-        Returns:
-            Names of the queues that have got messages.
-        """
-        mine = os.path.basename(self._folder[:-1])
-        for name in list_folder(self._folders.claimed):
-            if (
-                name != mine
-                and os.path.isdir(self._folders.claimed + name)
-                and is_dead(name)
-            ):
-                # Not there: another has it.
-                with suppress(FileNotFoundError):
-                    os.rename(
-                        self._folders.claimed + name,
-                        f"{self._folders.reaping}{unique_id()}",
-                    )
-        queues: set[str] = set()
-        # Also what a peer was killed over.
-        for name in list_folder(self._folders.reaping):
-            queues.update(self._put_back_all(f"{self._folders.reaping}{name}/"))
-        return queues
-
-    def _put_back_all(self, folder: str) -> set[str]:
-        names = []
-        queues = set()
-        for name in list_folder(folder):
-            found = FileName.parse(name)
-            back = name
-            if found is not None:
-                back = str(found.delivered(found.deliveries + 1))
-            try:
-                os.rename(folder + name, self._folders.ready + back)
-            except FileNotFoundError:
-                continue  # a peer does the same, and was faster
-            except OSError as exc:
-                self._report(folder + name, str(exc.strerror), "left there")
-                continue
-            names.append(back)
-            queue = queue_of(suffix_in(back) or "")
-            queues |= {queue} if queue is not None else set()
-        self._store.releases.tell(names)
-        with suppress(OSError):  # not empty: next time
-            os.rmdir(folder)
-        return queues
+        path = self._folder + claim.token
+        self._aside.put(path, claim.token, "it is no message")
 
 
 def _name_when_released(claim: Claim) -> str:

@@ -9,6 +9,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from kombu.transport.filesystem._aside import Aside
 from kombu.transport.filesystem._folders import (
     list_folder,
     remove_stale,
@@ -63,6 +64,7 @@ class MessageStore:
         self.clock = clock
         self.stores_processed = stores_processed
         self._is_durable = is_durable
+        self.aside = Aside(folders.bad)
         self.releases = Releases(folders.releases)
         self.listing = Listing(folders.ready, Releases(folders.releases))
         self.resting = Resting(folders.ready)

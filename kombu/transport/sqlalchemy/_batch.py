@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from kombu.transport.sqlalchemy._messages import Row
+    from kombu.transport.sqlalchemy._puts import Row
     from kombu.transport.sqlalchemy.channel import Channel
 
 __all__ = ("PublishBatch",)

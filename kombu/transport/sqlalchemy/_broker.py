@@ -1,4 +1,4 @@
-"""What one connection has of a database: engine, tables, statements, stores.
+"""What one connection has of a database: tables, queues, messages, records.
 
 Loaded, with SQLAlchemy, when a connection is opened.
 """
@@ -8,12 +8,17 @@ from __future__ import annotations
 import hashlib
 from typing import TYPE_CHECKING, Any
 
+from kombu.transport.sqlalchemy._claims import Claims, ClaimStatements
 from kombu.transport.sqlalchemy._database import Database
-from kombu.transport.sqlalchemy._messages import MessageStore
+from kombu.transport.sqlalchemy._looks import Looks
+from kombu.transport.sqlalchemy._orphans import Orphans
+from kombu.transport.sqlalchemy._puts import Puts
+from kombu.transport.sqlalchemy._queues import Queues
 from kombu.transport.sqlalchemy._records import SqlRecordStore
 from kombu.transport.sqlalchemy._schema import prepare
-from kombu.transport.sqlalchemy._statements import Statements
+from kombu.transport.sqlalchemy._settling import Settling
 from kombu.transport.sqlalchemy._tables import Tables
+from kombu.transport.sqlalchemy._traits import Traits
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,18 +54,26 @@ class SqlBroker:
         notifies: bool,
     ) -> None:
         self.database = Database(url, engine_options, synchronous)
-        self.tables = Tables.named(queue_table, message_table)
+        self.tables = Tables.named(queue_table, message_table, self.database.kind)
+        self.topic = _topic_of(message_table) if notifies else ""
         try:
             prepare(self.database, self.tables)
-            self.topic = _topic_of(message_table) if notifies else ""
-            dialect = self.database.dialect
-            self.statements = Statements(self.tables, dialect, self.topic)
-            self.messages = MessageStore(self.database, self.statements)
-            self.records = SqlRecordStore(self.database, self.tables, self.statements)
-            self.records.begin_counting()
+            self._make_parts()
         except BaseException:
             self.database.close()
             raise
+
+    def _make_parts(self) -> None:
+        database, tables = self.database, self.tables
+        traits = Traits.of(database.dialect, self.topic)
+        self.queues = Queues(database, tables)
+        self.puts = Puts(database, tables, traits, self.queues)
+        self.looks = Looks(database, tables, traits, self.puts)
+        self.claims = Claims(database, ClaimStatements(tables, traits), self.looks)
+        self.settling = Settling(database, tables, traits, self.puts)
+        self.orphans = Orphans(database, tables, traits, self.puts)
+        self.records = SqlRecordStore(database, tables, self.orphans)
+        self.records.begin_counting()
 
     def __repr__(self) -> str:
         return (

@@ -84,7 +84,7 @@ def _number(error: BaseException | None) -> int:
     return first if isinstance(first, int) else 0
 
 
-def is_transient(error: sql_errors.SQLAlchemyError) -> bool:
+def is_transient(error: Exception) -> bool:
     """Return whether the same transaction may well succeed if tried again."""
     orig = getattr(error, "orig", None)
     if _state(orig) in _TRANSIENT_STATES or _number(orig) in _TRANSIENT_NUMBERS:

@@ -23,8 +23,7 @@ from sqlalchemy import (
 )
 from sqlalchemy import exc as sql_errors
 
-from kombu.transport.sqlalchemy._messages import put_back_claims_of
-from kombu.transport.sqlalchemy._statements import now_in_milliseconds
+from kombu.transport.sqlalchemy._traits import now_in_milliseconds
 from kombu.transport.virtual.records import TOPOLOGY, RecordStore
 
 if TYPE_CHECKING:
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
     from sqlalchemy.engine.interfaces import Dialect
 
     from kombu.transport.sqlalchemy._database import Database
-    from kombu.transport.sqlalchemy._statements import Statements
+    from kombu.transport.sqlalchemy._orphans import Orphans
     from kombu.transport.sqlalchemy._tables import Tables
 
 __all__ = ("SqlRecordStore",)
@@ -86,14 +85,12 @@ class SqlRecordStore(RecordStore):
     Arguments:
         database: Where they are.
         tables: The tables.
-        statements: Those about messages: a new lease puts back what an old one had.
+        orphans: Puts back what an old lease had, when there is a new one.
     """
 
-    def __init__(
-        self, database: Database, tables: Tables, statements: Statements
-    ) -> None:
+    def __init__(self, database: Database, tables: Tables, orphans: Orphans) -> None:
         self._database = database
-        self._of_messages = statements
+        self._orphans = orphans
         self._statements = _RecordStatements(tables, database.dialect)
 
     def __repr__(self) -> str:
@@ -213,7 +210,7 @@ class SqlRecordStore(RecordStore):
             if not connection.execute(statements.renew_dead, values).rowcount:
                 connection.execute(statements.add_owner, values)
             # It had its time: what it claimed before is others' to take.
-            put_back_claims_of(connection, self._of_messages, [owner])
+            self._orphans.put_back(connection, [owner])
             return False
 
         return self._database.run(work, again=(sql_errors.IntegrityError,))

@@ -2,16 +2,22 @@
 
 Many processes may do so at the same time, and old peers with them.  Whatever fails
 is looked at again: if another process was faster, all is well.
+
+A table can not be changed while a transaction that has read it is open, and kombu 5.7
+leaves one open after declaring.  Whoever comes to a table that somebody waits to
+change waits as well, or fails; so we hardly wait, let the others pass, and try again.
 """
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import inspect
 from sqlalchemy.schema import CreateColumn, CreateIndex
 
-from kombu.transport.sqlalchemy._errors import DatabaseRefused
+from kombu.transport.sqlalchemy._errors import DatabaseRefused, is_transient
+from kombu.transport.sqlalchemy._traits import MYSQL_FAMILY
 from kombu.utils import waiting
 
 if TYPE_CHECKING:
@@ -30,6 +36,18 @@ _TRIES = 10
 
 _PAUSE = 0.05
 
+#: Seconds after which no further try is begun.
+_PATIENCE = 20.0
+
+#: How it is said that a change of a table waits shortly, and how that is undone.
+_SHORT_WAIT = "SET SESSION lock_wait_timeout = "
+_SHORT_WAITS = {
+    "postgresql": ("SET LOCAL lock_timeout = '500ms'", None),
+    # MySQL makes it one second.
+    "mysql": (f"{_SHORT_WAIT}0", f"{_SHORT_WAIT}DEFAULT"),
+    "mariadb": (f"{_SHORT_WAIT}0", f"{_SHORT_WAIT}DEFAULT"),
+}
+
 
 def prepare(database: Database, tables: Tables) -> None:
     """See to it that *database* has *tables*.
@@ -38,6 +56,7 @@ def prepare(database: Database, tables: Tables) -> None:
         DatabaseLost: The database can not be reached.
         DatabaseRefused: The user may not make or change a table.
     """
+    deadline = waiting.monotonic() + _PATIENCE
     for attempt in range(_TRIES):
         try:
             statements = database.run(lambda c: tuple(_missing(c, tables)))
@@ -46,27 +65,45 @@ def prepare(database: Database, tables: Tables) -> None:
             for statement in statements:
                 _execute(database, statement, tables)
         except DatabaseRefused:
-            if attempt == _TRIES - 1:
+            if attempt == _TRIES - 1 or waiting.monotonic() >= deadline:
                 raise
             waiting.sleep(_PAUSE)
 
 
 def _execute(database: Database, statement: Any, tables: Tables) -> None:
     def work(connection: Connection) -> None:
-        if statement is tables.metadata:
-            tables.metadata.create_all(connection)
-        elif isinstance(statement, str):
-            connection.exec_driver_sql(statement)
-        else:
-            connection.execute(statement)
+        with _waiting_shortly(connection):
+            if statement is tables.metadata:
+                tables.metadata.create_all(connection)
+            elif isinstance(statement, str):
+                connection.exec_driver_sql(statement)
+            else:
+                connection.execute(statement)
 
     try:
         database.run(work)
     except DatabaseRefused as exc:
         what = _in_words(database, statement, tables)
-        raise DatabaseRefused(
-            f"{exc}; have a user who may do so execute once: {what}", exc.orig
-        ) from exc
+        remedy = "have a user who may do so execute once"
+        if is_transient(exc):
+            remedy = (
+                "a transaction keeps the table as it is: end it (a process of kombu 5.7 "
+                "that has declared something, and does nothing, has one open), or execute"
+            )
+        raise DatabaseRefused(f"{exc}; {remedy}: {what}", exc.orig) from exc
+
+
+@contextmanager
+def _waiting_shortly(connection: Connection) -> Iterator[None]:
+    """Have a statement fail rather than wait for long."""
+    before, after = _SHORT_WAITS.get(connection.dialect.name, (None, None))
+    if before:
+        connection.exec_driver_sql(before)
+    try:
+        yield
+    finally:
+        if after:
+            connection.exec_driver_sql(after)
 
 
 def _in_words(database: Database, statement: Any, tables: Tables) -> str:
@@ -92,6 +129,12 @@ def _missing(connection: Connection, tables: Tables) -> Iterator[Any]:
     for index in tables.message.indexes:
         if index.name not in indexes:
             yield CreateIndex(index)
+    # The same as that of timestamp and id there: kombu 5.7 could read by either, and
+    # then wait for us in another order than we for it.
+    double = f"ix_{tables.message.name}_timestamp"
+    if connection.dialect.name in MYSQL_FAMILY and double in indexes:
+        quote = connection.dialect.identifier_preparer.quote
+        yield f"ALTER TABLE {quote(tables.message.name)} DROP INDEX {quote(double)}"
 
 
 def _missing_columns(
@@ -106,6 +149,6 @@ def _missing_columns(
             described = CreateColumn(column).compile(dialect=connection.dialect)
             yield f"{alter} {word} {described}"
     is_short = str(columns["payload"]["type"]).upper().startswith("TEXT")
-    if is_short and connection.dialect.name in ("mysql", "mariadb"):
+    if is_short and connection.dialect.name in MYSQL_FAMILY:
         # It ends at 64 KiB.
         yield f"{alter} MODIFY payload LONGTEXT NOT NULL"

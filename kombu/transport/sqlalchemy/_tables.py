@@ -25,6 +25,8 @@ so that kombu 5.7 sees what is ready, and nothing else.  ``version`` changes wit
 every claim, which tells two claims of a row by one owner apart.  Every column of
 ours has a default, for rows that kombu 5.7 writes.  Moments are milliseconds since
 1970.  Ids are 64 bit in tables that we make; those of kombu 5.7 keep what they have.
+In MariaDB and MySQL there is also ``ready_in``, which the database computes: the
+queue in which a message is ready.
 
 Known limit: kombu 5.7's own purge also removes what is resting or in flight.
 """
@@ -37,6 +39,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Computed,
     DateTime,
     ForeignKey,
     Index,
@@ -47,17 +50,26 @@ from sqlalchemy import (
     String,
     Table,
     Text,
+    and_,
+    bindparam,
+    select,
     text,
+    true,
 )
 from sqlalchemy.dialects import mysql
 
+from kombu.transport.sqlalchemy._traits import MYSQL_FAMILY
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 __all__ = ("MESSAGE_TABLE", "QUEUE_TABLE", "Tables")
 
 QUEUE_TABLE = "kombu_queue"
 MESSAGE_TABLE = "kombu_message"
+
+#: Column of MariaDB and MySQL: the queue in which a message is ready, by its id.
+READY_IN = "ready_in"
 
 #: Most characters of an owner's id.
 OWNER_LENGTH = 100
@@ -92,7 +104,7 @@ def _moment(name: str) -> Column[int]:
     return Column(name, BigInteger, nullable=True)
 
 
-def _added_columns() -> Iterator[Column[Any]]:
+def _added_columns(kind: str) -> Iterator[Column[Any]]:
     """Yield the columns that kombu 5.7 does not know."""
     yield Column("claim_owner", String(OWNER_LENGTH), nullable=True)
     yield Column("deliveries", Integer, nullable=False, server_default="0")
@@ -103,6 +115,11 @@ def _added_columns() -> Iterator[Column[Any]]:
     # Digest of the message's id, of what is resting: to cancel it by.
     yield Column("message_key", String(DIGEST_LENGTH), nullable=True)
     yield Column("size_bytes", Integer, nullable=True)
+    if kind in MYSQL_FAMILY:
+        # An index by which kombu 5.7 could find what is ready would sometimes be
+        # taken by the database, and more be locked than what is taken.
+        ready = Computed("CASE WHEN visible THEN queue_id END", persisted=True)
+        yield Column(READY_IN, Integer, ready, nullable=True)
 
 
 class Tables(NamedTuple):
@@ -123,10 +140,18 @@ class Tables(NamedTuple):
     added: frozenset[str]
 
     @classmethod
-    def named(cls, queue: str = QUEUE_TABLE, message: str = MESSAGE_TABLE) -> Tables:
-        """Return the tables for the given names of kombu 5.7's two."""
+    def named(
+        cls, queue: str = QUEUE_TABLE, message: str = MESSAGE_TABLE, kind: str = ""
+    ) -> Tables:
+        """Return the tables for the given names of kombu 5.7's two.
+
+        Arguments:
+            queue: Name of the table of queues.
+            message: Name of the table of messages.
+            kind: SQLAlchemy's name of the dialect.
+        """
         metadata = MetaData()
-        added = tuple(_added_columns())
+        added = tuple(_added_columns(kind))
         return cls(
             _queue_table(metadata, queue),
             _message_table(metadata, message, queue, added),
@@ -139,6 +164,18 @@ class Tables(NamedTuple):
     def metadata(self) -> MetaData:
         """What has them all."""
         return self.queue.metadata
+
+    def queue_id(self, parameter: str = "name") -> Any:
+        """Return the id of the queue that *parameter* names, as an expression."""
+        queue, name = self.queue, bindparam(parameter, type_=String)
+        return select(queue.c.id).where(queue.c.name == name).scalar_subquery()
+
+    def is_ready(self, queue_id: Any) -> Any:
+        """Return the condition that a message is ready in a queue."""
+        columns = self.message.c
+        if READY_IN in columns:
+            return columns[READY_IN] == queue_id
+        return and_(columns.queue_id == queue_id, columns.visible == true())
 
 
 def _queue_table(metadata: MetaData, name: str) -> Table:
@@ -191,10 +228,12 @@ def _message_table(
     Index(f"ix_{name}_timestamp_id", columns.timestamp, columns.id)
     # We do by this: the same cost however long the queue is, and whatever else
     # is in the table.
+    is_ready: Iterable[Column[Any]] = (columns.queue_id, columns.visible)
+    if READY_IN in columns:
+        is_ready = (columns[READY_IN],)
     Index(
         f"ix_{name}_ready",
-        columns.queue_id,
-        columns.visible,
+        *is_ready,
         columns.place,
         columns.id,
         postgresql_where=text("visible"),

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
 
-    from kombu.transport.sqlalchemy._messages import MessageStore, Row
+    from kombu.transport.sqlalchemy._broker import SqlBroker
+    from kombu.transport.sqlalchemy._puts import Row
     from kombu.transport.virtual.claims import Claim
 
 __all__ = ("Channel",)
@@ -31,28 +32,28 @@ class Channel(LeasedChannel):
         self._gathered = threading.local()
 
     @property
-    def _messages(self) -> MessageStore:
-        return self.connection.broker.messages  # type: ignore[no-any-return]
+    def _broker(self) -> SqlBroker:
+        return self.connection.broker  # type: ignore[no-any-return]
 
     # -- queues --------------------------------------------------------------------
 
     def _new_queue(self, queue: str, **kwargs: Any) -> None:
-        self._messages.add_queue(queue)
+        self._broker.queues.add(queue)
 
     def _has_queue(self, queue: str, **kwargs: Any) -> bool:
-        return self._messages.has_queue(queue)
+        return self._broker.queues.has(queue)
 
     def _delete(self, queue: str, *args: Any, **kwargs: Any) -> None:
-        self._messages.delete_queue(queue)
+        self._broker.queues.delete(queue)
 
     def _purge(self, queue: str) -> int:
-        return self._messages.purge(queue)
+        return self._broker.queues.purge(queue)
 
     def _size(self, queue: str) -> int:
-        return self._messages.size(queue)
+        return self._broker.queues.size(queue)
 
     def _size_bytes(self, queue: str) -> int:
-        return self._messages.size_bytes(queue)
+        return self._broker.queues.size_bytes(queue)
 
     def _guard(self, queue: str) -> AbstractContextManager[Any]:
         return self._guarded(queue)
@@ -62,7 +63,8 @@ class Channel(LeasedChannel):
         # What is put meanwhile is put at once.
         rows, self._gathered.rows = getattr(self._gathered, "rows", None), None
         try:
-            with self.connection.broker.database.holding(self._messages.lock(queue)):
+            broker = self._broker
+            with broker.database.holding(broker.queues.lock(queue)):
                 yield
         finally:
             self._gathered.rows = rows
@@ -71,7 +73,7 @@ class Channel(LeasedChannel):
     # -- putting -------------------------------------------------------------------
 
     def _put(self, queue: str, message: Any) -> None:  # type: ignore[override]
-        row = self._messages.row((queue,), message, self._rank(queue, message))
+        row = self._broker.puts.row((queue,), message, self._rank(queue, message))
         self._put_row(row)
 
     def _put_into(self, queues: Iterable[str], message: Any) -> None:
@@ -80,7 +82,7 @@ class Channel(LeasedChannel):
         for queue in queues:
             by_rank.setdefault(self._rank(queue, message), []).append(queue)
         rows = [
-            self._messages.row(dict.fromkeys(names), message, rank)
+            self._broker.puts.row(dict.fromkeys(names), message, rank)
             for rank, names in by_rank.items()
         ]
         if len(rows) == 1:
@@ -95,12 +97,12 @@ class Channel(LeasedChannel):
         if gathered is not None:
             gathered.append(row)
             return
-        self._messages.put(row)
+        self._broker.puts.put(row)
         self.connection.wake_consumers_of(row.queues)
 
     def put_rows(self, rows: Sequence[Row]) -> None:
         """Put messages, all of them or none."""
-        self._messages.put_many(rows)
+        self._broker.puts.put_many(rows)
         for row in rows:
             self.connection.wake_consumers_of(row.queues)
 
@@ -120,39 +122,39 @@ class Channel(LeasedChannel):
     # -- claims --------------------------------------------------------------------
 
     def _claim(self, queues: Sequence[str], limit: int) -> list[Claim]:
-        return self._messages.claim(queues, limit, self.owner)
+        return self._broker.claims.claim(queues, limit, self.owner)
 
     def _claim_expired(self, queue: str, limit: int) -> list[Claim]:
-        return self._messages.claim_expired(queue, limit, self.owner)
+        return self._broker.claims.claim_expired(queue, limit, self.owner)
 
     def _settle(self, claims: Sequence[Claim]) -> None:
-        self._messages.settle(claims)
+        self._broker.settling.settle(claims)
 
     def _release(self, claims: Sequence[Claim]) -> None:
-        self._messages.release(claims)
+        self._broker.settling.release(claims)
         self.connection.wake_consumers_of({claim.queue for claim in claims})
 
     def _move(self, claim: Claim, copies: Sequence[tuple[str, Any]]) -> None:
         rows = [
-            self._messages.row((queue,), envelope, self._rank(queue, envelope))
+            self._broker.puts.row((queue,), envelope, self._rank(queue, envelope))
             for queue, envelope in copies
         ]
-        self._messages.move(claim, rows)
+        self._broker.settling.move(claim, rows)
         self.connection.wake_consumers_of([queue for queue, _ in copies])
 
     def _reap(self) -> Collection[str]:
-        return self._messages.reap()
+        return self._broker.orphans.reap()
 
     # -- time ----------------------------------------------------------------------
 
     def _store_time(self) -> float:
-        return self.connection.broker.database.now()  # type: ignore[no-any-return]
+        return self._broker.database.now()
 
     def _next_due(self, queues: Iterable[str]) -> float | None:
-        return self._messages.next_moment(queues)
+        return self._broker.looks.next_moment(queues)
 
     def _cancel_delayed(self, queue: str, message_id: str) -> bool:
-        return self._messages.cancel(queue, message_id)
+        return self._broker.looks.cancel(queue, message_id)
 
     # -- names of kombu 5.7 ----------------------------------------------------------
 
@@ -171,4 +173,4 @@ class Channel(LeasedChannel):
         """A new session of SQLAlchemy's ORM; nothing here uses one."""
         from sqlalchemy.orm import Session
 
-        return Session(self.connection.broker.database.engine())
+        return Session(self._broker.database.engine())

@@ -5,6 +5,7 @@ import pytest
 from kombu.transport.filesystem._claims import Claims
 from kombu.transport.filesystem._clock import StoreClock
 from kombu.transport.filesystem._folders import Folders
+from kombu.transport.filesystem._reaping import Reaping
 from kombu.transport.filesystem._store import MessageStore
 from kombu.transport.filesystem.records import FileRecords
 from kombu.transport.virtual.wire import pack
@@ -49,7 +50,7 @@ class Peer:
         return [claim.envelope["body"] for claim in self.take(limit, queue)]
 
     def reap(self):
-        return self.claims.reap(self.records.bury)
+        return Reaping(self.store, self.owner).reap(self.records.bury)
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import threading
 
 import pytest
 
-from kombu.transport.filesystem import records as records_module
+from kombu.transport.filesystem import _record_files as record_files
 from kombu.transport.filesystem.records import FileRecords
 from kombu.transport.virtual.records import BINDING, CONSUMER, EXCHANGE, QUEUE, USE
 from kombu.transport.virtual.topology import binding_record
@@ -131,7 +131,7 @@ class test_version:
             seen.append(records.version())
 
     def test_does_not_grow_for_ever(self, records, folders, monkeypatch):
-        monkeypatch.setattr(records_module, "_LONGEST_VERSION", 200)
+        monkeypatch.setattr(record_files, "_LONGEST_VERSION", 200)
         seen = set()
         for number in range(500):
             records.write(QUEUE, f"q{number % 2}", {})

@@ -4,6 +4,8 @@ import threading
 
 import pytest
 
+from kombu.transport.sqlalchemy._claims import Claims, ClaimStatements
+from kombu.transport.sqlalchemy._traits import Traits
 from kombu.utils import waiting
 from t.unit.transport.sqlalchemy.envelopes import bodies, envelope
 
@@ -59,6 +61,14 @@ class test_queues:
         assert bodies(channel._claim([name], 1)) == ["a"]
 
 
+def use_traits(channel, **traits):
+    """Have the channel claim as from a database with other *traits*."""
+    broker = channel.connection.broker
+    found = Traits.of(broker.database.dialect)._replace(**traits)
+    statements = ClaimStatements(broker.tables, found)
+    broker.claims = Claims(broker.database, statements, broker.looks)
+
+
 class test_claiming:
     def test_order_of_arrival(self, channel):
         put(channel, *range(5))
@@ -67,9 +77,9 @@ class test_claiming:
         assert bodies(channel._claim(["q"], 3)) == ["3", "4"]
 
     def test_higher_rank_first(self, channel):
-        messages = channel.connection.broker.messages
+        puts = channel.connection.broker.puts
         for rank in (0, 2, 1, 2):
-            messages.put(messages.row(("q",), envelope(rank), rank))
+            puts.put(puts.row(("q",), envelope(rank), rank))
 
         assert bodies(channel._claim(["q"], 9)) == ["2", "2", "1", "0"]
 
@@ -120,9 +130,7 @@ class test_claiming:
         assert claim.token.version == 1
 
     def test_database_that_can_not_return_what_it_updates(self, channel, store):
-        statements = channel.connection.broker.statements
-        statements.returns_updates = False
-        statements._build_claims()
+        use_traits(channel, returns_updates=False)
         put(channel, *range(3))
 
         claims = channel._claim(["q"], 2)
@@ -133,9 +141,7 @@ class test_claiming:
         assert store.rows("SELECT count(*) FROM kombu_message") == [(1,)]
 
     def test_database_that_can_not_lock_rows(self, channel, store):
-        statements = channel.connection.broker.statements
-        statements.returns_updates = statements.locks = False
-        statements._build_claims()
+        use_traits(channel, returns_updates=False, locks=False)
         put(channel, *range(2))
 
         claims = channel._claim(["q"], 2)

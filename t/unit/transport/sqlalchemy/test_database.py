@@ -12,7 +12,7 @@ from kombu.exceptions import (
     DriverNotInstalled,
     InvalidURL,
 )
-from kombu.transport.sqlalchemy import _database
+from kombu.transport.sqlalchemy import _engines
 from kombu.transport.sqlalchemy._database import Database
 from kombu.transport.sqlalchemy._errors import (
     DatabaseLost,
@@ -108,7 +108,7 @@ class test_url:
         def create_engine(*args, **kwargs):
             raise ModuleNotFoundError("No module named 'psycopg2'", name="psycopg2")
 
-        monkeypatch.setattr(_database, "create_engine", create_engine)
+        monkeypatch.setattr(_engines, "create_engine", create_engine)
 
         with pytest.raises(DriverNotInstalled, match="psycopg2"):
             Database("postgresql+psycopg2://host/x", {}).engine()

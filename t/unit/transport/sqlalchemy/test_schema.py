@@ -4,6 +4,7 @@ import sqlite3
 import threading
 
 import pytest
+from sqlalchemy import event
 from sqlalchemy import exc as sql_errors
 
 from kombu.transport.sqlalchemy._database import Database
@@ -125,21 +126,31 @@ class test_making:
         assert store.channel()._size("q") == 0
 
     def test_who_may_not_is_told_what_to_execute(self, old):
-        class Forbidding(Database):
-            def _prepare_sqlite(self, engine):
-                super()._prepare_sqlite(engine)
-                from sqlalchemy import event
+        database = Database(old.url, {})
 
-                @event.listens_for(engine, "before_cursor_execute")
-                def forbid(connection, cursor, statement, *rest):
-                    if statement.startswith("ALTER"):
-                        orig = sqlite3.OperationalError("not allowed")
-                        raise sql_errors.OperationalError(statement, {}, orig)
-
-        database = Forbidding(old.url, {})
+        @event.listens_for(database.engine(), "before_cursor_execute")
+        def forbid(connection, cursor, statement, *rest):
+            if statement.startswith("ALTER"):
+                orig = sqlite3.OperationalError("not allowed")
+                raise sql_errors.OperationalError(statement, {}, orig)
 
         with pytest.raises(DatabaseRefused) as caught:
             prepare(database, Tables.named())
 
         assert "not allowed" in str(caught.value)
         assert "ALTER TABLE kombu_message ADD COLUMN claim_owner" in str(caught.value)
+
+    def test_table_that_is_in_use_is_waited_for_and_then_named(self, old, clock):
+        database = Database(old.url, {})
+
+        @event.listens_for(database.engine(), "before_cursor_execute")
+        def keep(connection, cursor, statement, *rest):
+            if statement.startswith("ALTER"):
+                orig = sqlite3.OperationalError("database is locked")
+                raise sql_errors.OperationalError(statement, {}, orig)
+
+        before = clock.now
+        with pytest.raises(DatabaseRefused, match="keeps the table as it is: end it"):
+            prepare(database, Tables.named())
+
+        assert clock.now - before == pytest.approx(30, abs=1)

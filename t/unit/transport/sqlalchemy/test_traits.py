@@ -4,8 +4,13 @@ import pytest
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateTable
 
-from kombu.transport.sqlalchemy._statements import Statements, now_in_milliseconds
+from kombu.transport.sqlalchemy._claims import ClaimStatements
+from kombu.transport.sqlalchemy._looks import LookStatements
+from kombu.transport.sqlalchemy._puts import PutStatements
+from kombu.transport.sqlalchemy._queues import QueueStatements
+from kombu.transport.sqlalchemy._settling import SettleStatements
 from kombu.transport.sqlalchemy._tables import Tables
+from kombu.transport.sqlalchemy._traits import Traits, now_in_milliseconds
 
 
 def mariadb(version=(10, 11, 6)):
@@ -33,15 +38,19 @@ def text(statement, dialect):
     return " ".join(str(statement.compile(dialect=dialect)).split())
 
 
-def statements(dialect, topic=""):
-    return Statements(Tables.named(), dialect, topic)
+def tables(dialect):
+    return Tables.named(kind=dialect.name)
+
+
+def of(kind, dialect, topic=""):
+    return kind(tables(dialect), Traits.of(dialect, topic))
 
 
 class test_postgresql:
     def test_claims_in_one_statement_passing_over_what_is_locked(self):
         dialect = postgresql.dialect()
 
-        found = text(statements(dialect).claim, dialect)
+        found = text(of(ClaimStatements, dialect).claim, dialect)
 
         assert found.startswith("WITH chosen AS (SELECT kombu_message.id")
         assert "ORDER BY kombu_message.place, kombu_message.id" in found
@@ -51,7 +60,7 @@ class test_postgresql:
     def test_puts_and_notifies_in_one_statement(self):
         dialect = postgresql.dialect()
 
-        found = text(statements(dialect, "kombu_message").put, dialect)
+        found = text(of(PutStatements, dialect, "kombu_message").put, dialect)
 
         assert "nextval('message_id_sequence')" in found
         assert "SELECT pg_notify('kombu_message', kombu_queue.name)" in found
@@ -59,12 +68,12 @@ class test_postgresql:
     def test_puts_without_notifying(self):
         dialect = postgresql.dialect()
 
-        assert "pg_notify" not in text(statements(dialect).put, dialect)
+        assert "pg_notify" not in text(of(PutStatements, dialect).put, dialect)
 
     def test_guard_lets_others_refer_to_the_queue(self):
         dialect = postgresql.dialect()
 
-        found = text(statements(dialect).lock_queue, dialect)
+        found = text(QueueStatements(tables(dialect)).lock, dialect)
 
         assert found.endswith("FOR NO KEY UPDATE")
 
@@ -75,7 +84,7 @@ class test_postgresql:
 class test_mysql:
     @pytest.mark.parametrize("dialect", [mariadb(), mysql_8()])
     def test_locks_by_the_right_index_passing_over_what_is_locked(self, dialect):
-        found = statements(dialect)
+        found = of(ClaimStatements, dialect)
 
         claim = text(found.claim, dialect)
         assert not found.returns_updates
@@ -85,21 +94,68 @@ class test_mysql:
     def test_old_release_waits_for_locks(self):
         dialect = mariadb((10, 5, 0))
 
-        assert text(statements(dialect).claim, dialect).endswith("FOR UPDATE")
+        assert text(of(ClaimStatements, dialect).claim, dialect).endswith("FOR UPDATE")
 
     def test_topic_has_no_effect(self):
         dialect = mariadb()
 
-        found = statements(dialect, "topic")
+        found = of(PutStatements, dialect, "topic")
 
         assert not found.tells
         assert "notify" not in text(found.put, dialect)
 
     def test_payload_may_be_long_and_names_compare_exactly(self):
-        tables = Tables.named()
+        dialect = mysql_8()
+        found = tables(dialect)
 
-        assert "payload LONGTEXT" in text(CreateTable(tables.message), mysql_8())
-        assert "utf8mb4_bin" in text(CreateTable(tables.queue), mysql_8())
+        assert "payload LONGTEXT" in text(CreateTable(found.message), dialect)
+        assert "utf8mb4_bin" in text(CreateTable(found.queue), dialect)
+
+    def test_what_is_ready_has_an_index_that_kombu_57_can_not_use(self):
+        dialect = mariadb()
+        found = tables(dialect)
+
+        table = text(CreateTable(found.message), dialect)
+        assert (
+            "ready_in INTEGER GENERATED ALWAYS AS "
+            "(CASE WHEN visible THEN queue_id END) STORED"
+        ) in table
+        (index,) = (i for i in found.message.indexes if i.name.endswith("_ready"))
+        assert [column.name for column in index.columns] == ["ready_in", "place", "id"]
+        claim = text(of(ClaimStatements, dialect).claim, dialect)
+        assert "WHERE kombu_message.ready_in = (SELECT kombu_queue.id" in claim
+
+    @pytest.mark.parametrize("dialect", [mariadb(), mysql_8()])
+    def test_settles_in_the_order_of_locks_of_kombu_57(self, dialect):
+        settle = text(of(SettleStatements, dialect).settle, dialect)
+
+        assert settle.startswith(
+            "DELETE kombu_message FROM kombu_message "
+            "FORCE INDEX (ix_kombu_message_timestamp_id) WHERE"
+        )
+        assert "kombu_message.timestamp IS NULL" in settle
+        # What is claimed is found there.
+        mark = text(of(ClaimStatements, dialect).mark, dialect)
+        assert "timestamp=NULL" in mark
+
+    def test_locks_what_is_due_in_that_order(self):
+        dialect = mariadb()
+        found = of(LookStatements, dialect)
+
+        assert "FOR UPDATE" not in text(found.find_due, dialect)
+        lock = text(found.lock_due, dialect)
+        assert "FORCE INDEX (ix_kombu_message_timestamp_id)" in lock
+        assert lock.endswith("FOR UPDATE")
+
+    def test_table_with_an_odd_name_is_quoted(self):
+        dialect = mariadb()
+        found = Tables.named("the queue", "a`b", dialect.name)
+
+        settle = text(SettleStatements(found, Traits.of(dialect)).settle, dialect)
+
+        assert settle.startswith(
+            "DELETE `a``b` FROM `a``b` FORCE INDEX (`ix_a``b_timestamp_id`)"
+        )
 
 
 class test_sqlite:
@@ -109,7 +165,7 @@ class test_sqlite:
     def test_claims_in_one_statement(self):
         dialect = sqlite_of((3, 40, 0))
 
-        found = text(statements(dialect).claim, dialect)
+        found = text(of(ClaimStatements, dialect).claim, dialect)
 
         assert found.startswith("UPDATE kombu_message SET")
         assert "RETURNING id, payload, version, deliveries, place" in found
@@ -117,14 +173,15 @@ class test_sqlite:
     def test_old_release_claims_in_two(self):
         dialect = sqlite_of((3, 34, 0))
 
-        found = statements(dialect)
+        found = of(ClaimStatements, dialect)
 
         assert not found.returns_updates
         assert text(found.claim, dialect).startswith("SELECT")
 
     def test_plans_use_an_index(self, channel):
         broker = channel.connection.broker
-        found, values = broker.statements.look(["q"])
+        statements = LookStatements(broker.tables, Traits.of(broker.database.dialect))
+        found, values = statements.look(["q"])
         query = text(found, broker.database.dialect)
 
         def plan(connection):
@@ -142,7 +199,7 @@ class test_sqlite:
 
 
 def test_look_is_built_once_for_a_number_of_queues():
-    found = statements(postgresql.dialect())
+    found = of(LookStatements, postgresql.dialect())
 
     first, values = found.look(["a", "b"])
     second, _ = found.look(["c", "d"])
@@ -153,8 +210,8 @@ def test_look_is_built_once_for_a_number_of_queues():
 
 
 def test_version_is_counted_as_the_database_does():
-    assert Statements.version_after(1) == 2
-    assert Statements.version_after(30000) == 1
+    assert ClaimStatements.version_after(1) == 2
+    assert ClaimStatements.version_after(30000) == 1
 
 
 class test_tables:
@@ -162,15 +219,15 @@ class test_tables:
         "dialect", [postgresql.dialect(), mysql_8(), sqlite.dialect()]
     )
     def test_columns_of_kombu_57_come_first(self, dialect):
-        found = text(CreateTable(Tables.named().message), dialect)
+        found = text(CreateTable(tables(dialect).message), dialect)
 
         names = ("id", "visible", "timestamp", "payload", "version", "queue_id")
         places = [found.index(f"{name} ") for name in names]
         assert places == sorted(places)
 
     def test_columns_that_are_added_need_no_value(self):
-        tables = Tables.named()
-
-        for name in tables.added:
-            column = tables.message.c[name]
-            assert column.nullable or column.server_default is not None
+        for dialect in (postgresql.dialect(), mysql_8()):
+            found = tables(dialect)
+            for name in found.added:
+                column = found.message.c[name]
+                assert column.nullable or column.server_default is not None
