@@ -28,9 +28,9 @@ class Broker:
     shares_bindings: bool = False
 
 
-@pytest.fixture(params=["filesystem", "sqlite", "postgresql"])
+@pytest.fixture(params=["filesystem", "sqlite", "postgresql", "mariadb"])
 def broker(request, tmp_path):
-    """A folder, an SQLite file and a PostgreSQL, each empty."""
+    """A folder, and a database of each kind, all empty."""
     if request.param == "filesystem":
         for name in ("data", "control"):
             (tmp_path / name).mkdir()
@@ -41,7 +41,7 @@ def broker(request, tmp_path):
         return Broker("filesystem://", folders, shares_bindings=True)
     if request.param == "sqlite":
         return Broker(f"sqla+sqlite:///{tmp_path / 'broker.db'}")
-    server = request.getfixturevalue("postgresql")
+    server = request.getfixturevalue(request.param)
     return Broker(f"sqla+{server.new_database()}")
 
 
