@@ -7,8 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sqlalchemy import MetaData
-from sqlalchemy.orm import declarative_base, registry, relationship
+from sqlalchemy import (
+    Boolean,
+    Column,
+    DateTime,
+    ForeignKey,
+    Integer,
+    MetaData,
+    SmallInteger,
+    String,
+    Text,
+)
+from sqlalchemy.orm import declarative_base, declared_attr, registry, relationship
 
 if TYPE_CHECKING:
     from kombu.transport.sqlalchemy._tables import Tables
@@ -21,7 +31,7 @@ ModelBase: Any = declarative_base(metadata=metadata, class_registry=class_regist
 
 
 class Queue:
-    """A queue.
+    """A queue; also a mixin for models of one's own, as in kombu 5.7.
 
     Arguments:
         name: Its name.
@@ -31,8 +41,15 @@ class Queue:
         messages: The messages in it.
     """
 
-    id: Any
-    messages: Any
+    __table_args__: Any = {"sqlite_autoincrement": True}
+
+    id: Any = Column(Integer, primary_key=True, autoincrement=True)
+    name: Any = Column(String(200), unique=True)
+
+    @declared_attr
+    def messages(cls) -> Any:
+        """The messages in it."""
+        return relationship("Message", backref="queue", lazy="noload")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -42,7 +59,7 @@ class Queue:
 
 
 class Message:
-    """A message, whatever its state.
+    """A message, whatever its state; also a mixin for models of one's own.
 
     Arguments:
         payload: The envelope, as JSON.
@@ -56,11 +73,22 @@ class Message:
         version: Changes whenever it is taken.
     """
 
-    id: Any
-    queue_id: Any
-    visible: Any
-    sent_at: Any
-    version: Any
+    __table_args__: Any = {"sqlite_autoincrement": True}
+
+    id: Any = Column(Integer, primary_key=True, autoincrement=True)
+    visible: Any = Column(Boolean, default=True, index=True)
+    sent_at: Any = Column("timestamp", DateTime, nullable=True, index=True)
+    payload: Any = Column(Text, nullable=False)
+    version: Any = Column(SmallInteger, nullable=False, default=1)
+
+    queue: Any
+
+    @declared_attr
+    def queue_id(cls) -> Any:
+        """Number of the queue."""
+        return Column(
+            Integer, ForeignKey("kombu_queue.id", name="FK_kombu_message_queue")
+        )
 
     def __init__(self, payload: str, queue: Queue) -> None:
         self.payload = payload

@@ -20,12 +20,10 @@ class Broker:
     Attributes:
         url: URL, as both understand it.
         options: Transport options that both understand.
-        shares_bindings: Whether kombu 5.7 keeps bindings in the store.
     """
 
     url: str
     options: dict[str, Any] = field(default_factory=dict)
-    shares_bindings: bool = False
 
 
 @pytest.fixture(params=["filesystem", "sqlite", "postgresql", "mariadb"])
@@ -38,7 +36,7 @@ def broker(request, tmp_path):
             f"data_folder_{way}": str(tmp_path / "data") for way in ("in", "out")
         }
         folders["control_folder"] = str(tmp_path / "control")
-        return Broker("filesystem://", folders, shares_bindings=True)
+        return Broker("filesystem://", folders)
     if request.param == "sqlite":
         return Broker(f"sqla+sqlite:///{tmp_path / 'broker.db'}")
     server = request.getfixturevalue(request.param)
