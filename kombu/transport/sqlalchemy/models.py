@@ -41,18 +41,18 @@ class Queue:
         messages: The messages in it.
     """
 
-    __table_args__: Any = {"sqlite_autoincrement": True}
+    __table_args__ = {"sqlite_autoincrement": True}
 
-    id: Any = Column(Integer, primary_key=True, autoincrement=True)
-    name: Any = Column(String(200), unique=True)
+    id = Column(Integer, primary_key=True, autoincrement=True)
+    name = Column(String(200), unique=True)
 
     @declared_attr
-    def messages(cls) -> Any:
+    def messages(cls):  # type: ignore[no-untyped-def]
         """The messages in it."""
         return relationship("Message", backref="queue", lazy="noload")
 
     def __init__(self, name: str) -> None:
-        self.name = name
+        self.name = name  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return f"<Queue({self.name})>"
@@ -73,27 +73,25 @@ class Message:
         version: Changes whenever it is taken.
     """
 
-    __table_args__: Any = {"sqlite_autoincrement": True}
+    __table_args__ = {"sqlite_autoincrement": True}
 
-    id: Any = Column(Integer, primary_key=True, autoincrement=True)
-    visible: Any = Column(Boolean, default=True, index=True)
-    sent_at: Any = Column("timestamp", DateTime, nullable=True, index=True)
-    payload: Any = Column(Text, nullable=False)
-    version: Any = Column(SmallInteger, nullable=False, default=1)
-
-    queue: Any
+    id = Column(Integer, primary_key=True, autoincrement=True)
+    visible = Column(Boolean, default=True, index=True)
+    sent_at = Column("timestamp", DateTime, nullable=True, index=True)
+    payload = Column(Text, nullable=False)
+    version = Column(SmallInteger, nullable=False, default=1)
 
     @declared_attr
-    def queue_id(cls) -> Any:
+    def queue_id(cls):  # type: ignore[no-untyped-def]
         """Number of the queue."""
         return Column(
             Integer, ForeignKey("kombu_queue.id", name="FK_kombu_message_queue")
         )
 
     def __init__(self, payload: str, queue: Queue) -> None:
-        self.payload = payload
+        self.payload = payload  # type: ignore[assignment]
         self.queue = queue
-        self.visible = True
+        self.visible = True  # type: ignore[assignment]
 
     def __str__(self) -> str:
         return f"<Message: {self.id} in queue {self.queue_id}>"

@@ -10,8 +10,8 @@ from kombu.transport.sqlalchemy.models import Message, Queue
 
 def test_they_are_mixins_for_models_of_ones_own():
     base = declarative_base()
-    queue_cls = type("Queue", (base, Queue), {"__tablename__": "kombu_queue"})
-    message_cls = type("Message", (base, Message), {"__tablename__": "messages"})
+    queue_cls = type("Queue", (Queue, base), {"__tablename__": "kombu_queue"})
+    message_cls = type("Message", (Message, base), {"__tablename__": "messages"})
     engine = create_engine("sqlite://")
     base.metadata.create_all(engine)
 
