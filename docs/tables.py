@@ -36,6 +36,7 @@ class Known(NamedTuple):
 
 #: By the path of the class, in the order of the tables.
 TRANSPORTS = {
+    "kombu.transport.pyamqp:Transport": Known("RabbitMQ", "amqp://HOST", "none"),
     "kombu.transport.memory:Transport": Known("Memory", "memory://NAME", "none"),
     "kombu.transport.filesystem:Transport": Known(
         "File system", "filesystem://", "none"
@@ -136,7 +137,9 @@ def options() -> list[str]:
     ]
     for path, known in TRANSPORTS.items():
         kind: Any = get_transport_cls(path)
-        own = dict.fromkeys((*kind.Channel.options, *kind.options))
+        # A native transport has its options itself.
+        of_channel = getattr(getattr(kind, "Channel", None), "options", ())
+        own = dict.fromkeys((*of_channel, *kind.options))
         sections.append((known.title, [o for o in own if o not in VIRTUAL_OPTIONS]))
     lines: list[str] = []
     for title, described in sections:

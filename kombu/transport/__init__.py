@@ -21,8 +21,12 @@ __all__ = ("TRANSPORT_ALIASES", "get_transport_cls", "resolve_transport")
 
 #: Path of the class by alias.
 TRANSPORT_ALIASES: dict[str, str] = {
+    "amqp": "kombu.transport.pyamqp:Transport",
+    "amqps": "kombu.transport.pyamqp:SSLTransport",
     "filesystem": "kombu.transport.filesystem:Transport",
+    "librabbitmq": "kombu.transport.librabbitmq:Transport",
     "memory": "kombu.transport.memory:Transport",
+    "pyamqp": "kombu.transport.pyamqp:Transport",
     "sqla": "kombu.transport.sqlalchemy:Transport",
     "sqlalchemy": "kombu.transport.sqlalchemy:Transport",
 }

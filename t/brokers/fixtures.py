@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import functools
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pytest
 
 from t.brokers.mariadb import MariaDB
 from t.brokers.postgresql import PostgreSQL
+from t.brokers.rabbitmq import RabbitMQ, RunningRabbitMQ
 from t.brokers.server import Missing
 from t.brokers.sql import RunningServer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from t.brokers.sql import SqlServer
 
-__all__ = ("mariadb", "postgresql")
+T = TypeVar("T", bound="SqlServer | RunningServer | RabbitMQ | RunningRabbitMQ")
+
+__all__ = ("mariadb", "postgresql", "rabbitmq")
 
 
 @functools.cache
@@ -37,10 +40,10 @@ def instance(kind: type[SqlServer]) -> SqlServer | RunningServer:
     return server
 
 
-def _served(kind: type[SqlServer]) -> Iterator[SqlServer | RunningServer]:
+def _served(start: Callable[[], T]) -> Iterator[T]:
     problem = ""
     try:
-        server = instance(kind)
+        server = start()
     except Missing as exc:
         problem = str(exc)
     if problem and os.environ.get("CI") == "true":
@@ -54,10 +57,26 @@ def _served(kind: type[SqlServer]) -> Iterator[SqlServer | RunningServer]:
 @pytest.fixture(scope="session")
 def postgresql() -> Iterator[SqlServer | RunningServer]:
     """A PostgreSQL, for the whole session; a test that kills it starts it again."""
-    yield from _served(PostgreSQL)
+    yield from _served(functools.partial(instance, PostgreSQL))
 
 
 @pytest.fixture(scope="session")
 def mariadb() -> Iterator[SqlServer | RunningServer]:
     """A MariaDB, for the whole session; a test that kills it starts it again."""
-    yield from _served(MariaDB)
+    yield from _served(functools.partial(instance, MariaDB))
+
+
+@functools.cache
+def _rabbitmq() -> RabbitMQ | RunningRabbitMQ:
+    url = os.environ.get(RabbitMQ.variable)
+    if url:
+        return RunningRabbitMQ(url)
+    server = RabbitMQ()
+    server.start()
+    return server
+
+
+@pytest.fixture(scope="session")
+def rabbitmq() -> Iterator[RabbitMQ | RunningRabbitMQ]:
+    """A RabbitMQ, for the whole session; a test that kills it starts it again."""
+    yield from _served(_rabbitmq)

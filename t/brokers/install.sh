@@ -20,6 +20,8 @@ want() {
 
 want postgresql /usr/lib/postgresql/*/bin/postgres "$(command -v postgres || :)"
 want mariadb-server /usr/sbin/mariadbd "$(command -v mariadbd || :)"
+want rabbitmq-server /usr/lib/rabbitmq/bin/rabbitmq-server
+want openssl "$(command -v openssl || :)"
 
 if [ -z "$missing" ]; then
     echo "every server is installed"

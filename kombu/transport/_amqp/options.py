@@ -1,0 +1,125 @@
+"""Options of the transport: those of :mod:`amqp`, and our own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Any
+
+from kombu.transport._amqp.declaring import check_policy
+from kombu.transport._options import Option
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ("AMQP_OPTIONS", "OWN_OPTIONS", "Options")
+
+#: Passed to the connection of :mod:`amqp` as they are.
+AMQP_OPTIONS = (
+    Option("authentication", "tuple", (), "", "Ways to log in: objects of amqp.sasl."),
+    Option("login_response", "bytes", None, "", "Ready answer to the login."),
+    Option("locale", "str", "en_US", "", "Locale of the broker's texts."),
+    Option("client_properties", "dict", None, "", "Shown by the broker."),
+    Option("channel_max", "int", 65535, "", "Most channels of a connection."),
+    Option("frame_max", "int", 131072, "bytes", "Longest frame."),
+    Option("on_open", "callable", None, "", "Called when connected."),
+    Option("on_blocked", "callable", None, "", "Called when it takes no messages."),
+    Option("on_unblocked", "callable", None, "", "Called when it takes them again."),
+    Option("on_tune_ok", "callable", None, "", "Called when limits were agreed."),
+    Option("read_timeout", "float", None, "seconds", "Wait for any answer."),
+    Option("write_timeout", "float", None, "seconds", "Wait until data are taken."),
+    Option("socket_settings", "dict", None, "", "TCP options by number."),
+)
+
+#: Ours.
+OWN_OPTIONS = (
+    Option(
+        "confirm_publish",
+        "bool",
+        None,
+        "",
+        "True: wait for each confirmation; False: have none; not given: have them "
+        "for persistent messages, and wait when the window is full.",
+    ),
+    Option("confirm_window", "int", 1000, "messages", "Most that are not confirmed."),
+    Option(
+        "confirm_timeout",
+        "float",
+        60.0,
+        "seconds",
+        "Wait for a confirmation when the window is full, or a batch is sent.",
+    ),
+    Option(
+        "close_timeout",
+        "float",
+        10.0,
+        "seconds",
+        "Wait, on closing, for what is not confirmed.",
+    ),
+    Option(
+        "blocked_timeout",
+        "float",
+        60.0,
+        "seconds",
+        "Wait while the broker takes no messages; none for ever.",
+    ),
+    Option(
+        "declare_policy",
+        "str",
+        "strict",
+        "",
+        "What to do with a queue that is different: strict, adopt or passive.",
+    ),
+    Option(
+        "heartbeat_keeper",
+        "bool",
+        True,
+        "",
+        "Keep heartbeats by a thread, also while a callback runs.",
+    ),
+    Option("connection_name", "str", None, "", "What the broker calls it."),
+)
+
+
+@dataclass(frozen=True)
+class Options:
+    """Our own options, as :data:`OWN_OPTIONS` says.
+
+    Attributes:
+        confirms: Whether there are confirmations at all.
+        confirm_each: Whether each is waited for.
+    """
+
+    confirm_publish: bool | None = None
+    confirm_window: int = 1000
+    confirm_timeout: float | None = 60.0
+    close_timeout: float = 10.0
+    blocked_timeout: float | None = 60.0
+    declare_policy: str = "strict"
+    heartbeat_keeper: bool = True
+    connection_name: str | None = None
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Options:
+        """Return the options that *given* has among others.
+
+        Raises:
+            InvalidPolicy: ``declare_policy`` is none of its words.
+        """
+        names = {field.name for field in fields(cls)}
+        options = cls(**{name: given[name] for name in names & given.keys()})
+        check_policy(options.declare_policy)
+        return options
+
+    @property
+    def confirms(self) -> bool:
+        """Whether what is published can be confirmed."""
+        return self.confirm_publish is not False
+
+    @property
+    def confirm_each(self) -> bool:
+        """Whether each message is waited for."""
+        return bool(self.confirm_publish)
+
+    def without_confirms(self) -> Options:
+        """Return these options for a broker that confirms nothing."""
+        return replace(self, confirm_publish=False)

@@ -1,0 +1,305 @@
+"""The transport: connects, with all that a connection's arguments say."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from amqp import __version__ as amqp_version
+from amqp import exceptions as amqp_errors
+
+from kombu.transport import base
+from kombu.transport._amqp.connection import Connection as AMQPConnection
+from kombu.transport._amqp.keeper import HeartbeatKeeper
+from kombu.transport._amqp.options import AMQP_OPTIONS, OWN_OPTIONS, Options
+from kombu.transport._amqp.tls import TLS
+from kombu.transport._capabilities import (
+    NATIVE,
+    Support,
+    native_abilities,
+)
+from kombu.transport._options import COMMON_OPTIONS, warn_of_unknown
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ("SSLTransport", "Transport")
+
+#: What an event loop is given to do at once.
+_MESSAGES_PER_TURN = 100
+
+#: What RabbitMQ does beside what AMQP says.
+RABBITMQ_ABILITIES = {
+    **native_abilities,
+    **dict.fromkeys(
+        (
+            "exchange_binding",
+            "alternate_exchange",
+            "cancel_notice",
+            "event_loop",
+            "concurrent_publish",
+            "priority",
+            "message_ttl",
+            "queue_expires",
+            "dead_letter",
+            "max_length",
+            "single_active_consumer",
+            "consumer_priority",
+            "tls",
+        ),
+        Support(NATIVE),
+    ),
+    "delivery_limit": Support(NATIVE, "of quorum queues"),
+}
+
+_amqp_names = frozenset(option.name for option in AMQP_OPTIONS)
+_known_names = frozenset(
+    option.name for option in (*COMMON_OPTIONS, *AMQP_OPTIONS, *OWN_OPTIONS)
+)
+#: Parameters of the connection that options may override, as in kombu 5.7.
+_overridable = frozenset(
+    {
+        "host",
+        "userid",
+        "password",
+        "login_method",
+        "virtual_host",
+        "ssl",
+        "connect_timeout",
+        "heartbeat",
+        "insist",
+    }
+)
+
+
+class Transport(base.Transport):
+    """AMQP 0-9-1, by the :mod:`amqp` library and code of our own.
+
+    Arguments:
+        client: The :class:`kombu.Connection` that this serves.
+        default_port: Port to use when none is given.
+        default_ssl_port: The same with TLS.
+    """
+
+    Connection = AMQPConnection
+
+    default_port = 5672
+    default_ssl_port = 5671
+
+    connection_errors = (amqp_errors.ConnectionError, OSError)
+    channel_errors = (amqp_errors.ChannelError,)
+    recoverable_connection_errors = (
+        amqp_errors.RecoverableConnectionError,
+        amqp_errors.MessageNacked,
+        OSError,
+    )
+    recoverable_channel_errors = (amqp_errors.RecoverableChannelError,)
+
+    driver_name = "py-amqp"
+    driver_type = "amqp"
+
+    implements = base.Transport.implements.extend(
+        asynchronous=True,
+        heartbeats=True,
+        abilities=RABBITMQ_ABILITIES,
+    )
+
+    options = (*AMQP_OPTIONS, *OWN_OPTIONS)
+
+    #: Whether it is TLS, whatever the connection says.
+    is_secure = False
+
+    def __init__(
+        self,
+        client: Any,
+        default_port: int | None = None,
+        default_ssl_port: int | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(client, **kwargs)
+        self.default_port = default_port or type(self).default_port
+        self.default_ssl_port = default_ssl_port or type(self).default_ssl_port
+        self._keepers: dict[int, HeartbeatKeeper] = {}
+
+    def driver_version(self) -> str:
+        """Return the version of :mod:`amqp`."""
+        return str(amqp_version)
+
+    # -- connecting ------------------------------------------------------------------
+
+    @property
+    def default_connection_params(self) -> dict[str, Any]:
+        """Connection parameters to use where none are given."""
+        is_secure = self.is_secure or bool(self.client and self.client.ssl)
+        return {
+            "userid": "guest",
+            "password": "guest",
+            "port": self.default_ssl_port if is_secure else self.default_port,
+            "hostname": "localhost",
+            "login_method": "PLAIN",
+        }
+
+    def establish_connection(self) -> AMQPConnection:
+        """Connect, and log in.
+
+        Raises:
+            OSError: The host can not be reached, or its certificate is not valid.
+            AccessRefused: The login is refused.
+        """
+        client = self.client
+        given = client.transport_options
+        warn_of_unknown(given, _known_names | _overridable, self.driver_type, False)
+        options = Options.of(given)
+        parameters = self._parameters(client, options)
+        parameters.update({k: v for k, v in given.items() if k in _overridable})
+        parameters.pop("insist", None)
+        ssl = parameters.pop("ssl")
+        connection = self.Connection(
+            tls=TLS(ssl) if ssl else None,
+            options=options,
+            client=client,
+            **parameters,
+            **{
+                name: given[name]
+                for name in _amqp_names & given.keys()
+                if name != "client_properties"
+            },
+        )
+        connection.connect()
+        if not connection.has_confirms:
+            connection.options = options.without_confirms()
+        if connection.heartbeat and options.heartbeat_keeper:
+            connection.keeper = HeartbeatKeeper(connection)
+        return connection
+
+    def _parameters(self, client: Any, options: Options) -> dict[str, Any]:
+        defaults = self.default_connection_params
+        password = (
+            client.password
+            if client.password is not None
+            else (defaults["password"] if client.userid is None else "")
+        )
+        hostname = client.hostname or defaults["hostname"]
+        if ":" in hostname and not hostname.startswith("["):
+            hostname = f"[{hostname}]"  # IPv6
+        return {
+            "host": f"{hostname}:{client.port or defaults['port']}",
+            "userid": client.userid or defaults["userid"],
+            # Asked for anew each time: it may be short-lived.
+            "password": password() if callable(password) else password,
+            "login_method": client.login_method or defaults["login_method"],
+            "virtual_host": client.virtual_host or "/",
+            "ssl": client.ssl or self.is_secure,
+            "connect_timeout": client.connect_timeout,
+            "heartbeat": client.heartbeat or 0,
+            "client_properties": self._client_properties(client, options),
+        }
+
+    def _client_properties(self, client: Any, options: Options) -> dict[str, Any]:
+        name = options.connection_name
+        if name is None:
+            program = Path(sys.argv[0] if sys.argv else "").name or "python"
+            name = f"{program} ({os.getpid()})"
+        given = client.transport_options.get("client_properties") or {}
+        return {"connection_name": name, **given}
+
+    def close_connection(self, connection: AMQPConnection) -> None:
+        """Close *connection*, once what was published is confirmed."""
+        self._stop_keeper(connection)
+        connection.close()
+
+    def _collect(self, connection: AMQPConnection) -> None:
+        """Drop *connection* without a word: it is lost, or the parent process's."""
+        self._stop_keeper(connection)
+        connection.give_up()
+
+    def _stop_keeper(self, connection: AMQPConnection) -> None:
+        keeper, connection.keeper = connection.keeper, None
+        if keeper is not None:
+            keeper.stop()
+
+    def create_channel(self, connection: AMQPConnection) -> Any:
+        """Open a channel on *connection*."""
+        return connection.channel()
+
+    def close_channel(self, connection: Any) -> None:
+        """Close a channel."""
+        connection.close()
+
+    def verify_connection(self, connection: AMQPConnection) -> bool:
+        """Return whether *connection* can still be used, as far as is known."""
+        return connection.is_usable()
+
+    # -- using -------------------------------------------------------------------------
+
+    def drain_events(
+        self, connection: Any, timeout: float | None = None, **kwargs: Any
+    ) -> Any:
+        """Wait for an event, and deliver it.
+
+        Raises:
+            socket.timeout: Nothing came within *timeout* seconds.
+        """
+        return connection.drain_events(timeout)
+
+    def heartbeat_check(self, connection: AMQPConnection, rate: int = 2) -> None:
+        """Send a heartbeat if it is time, and see that the broker lives."""
+        connection.heartbeat_tick(rate)
+
+    def get_heartbeat_interval(self, connection: AMQPConnection) -> float:
+        """Return the agreed seconds between heartbeats; 0 for none."""
+        return float(connection.heartbeat or 0)
+
+    def qos_semantics_matches_spec(self, connection: AMQPConnection) -> bool:
+        """Return whether a prefetch count is for a channel, as AMQP says."""
+        return not connection.has_consumer_prefetch
+
+    def get_manager(self, *args: Any, **kwargs: Any) -> Any:
+        """Return a client of RabbitMQ's management interface."""
+        from kombu.utils.amq_manager import get_manager
+
+        return get_manager(self.client, *args, **kwargs)
+
+    # -- event loop --------------------------------------------------------------------
+
+    def register_with_event_loop(self, connection: AMQPConnection, loop: Any) -> None:
+        """Have *loop* deliver what comes by *connection*."""
+        loop.add_reader(connection.sock, self.on_readable, connection, loop)
+        connection.call_for_deliveries(self._caller(connection, loop))
+        connection.announce_deliveries()  # what came before
+
+    def unregister_from_event_loop(self, connection: AMQPConnection, loop: Any) -> None:
+        """Undo :meth:`register_with_event_loop`."""
+        connection.call_for_deliveries(None)
+        loop.remove_reader(connection.sock)
+
+    def _caller(self, connection: AMQPConnection, loop: Any) -> Callable[[], None]:
+        def call() -> None:
+            loop.call_soon(self._deliver_put_aside, connection, loop)
+
+        return call
+
+    def _deliver_put_aside(self, connection: AMQPConnection, loop: Any) -> None:
+        if connection.has_deliveries:
+            self.on_readable(connection, loop)
+
+    def on_readable(self, connection: Any, loop: Any) -> None:
+        """Deliver what has arrived, without waiting; what is much, in turns."""
+        try:
+            for _ in range(_MESSAGES_PER_TURN):
+                connection.drain_events(timeout=0)
+        except TimeoutError:
+            return
+        loop.call_soon(self._read_on, connection, loop)
+
+    def _read_on(self, connection: Any, loop: Any) -> None:
+        if connection.connected:
+            self.on_readable(connection, loop)
+
+
+class SSLTransport(Transport):
+    """The same, always with TLS (``amqps://``)."""
+
+    is_secure = True

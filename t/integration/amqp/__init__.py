@@ -1,0 +1,1 @@
+"""RabbitMQ, with what goes wrong there."""
