@@ -19,6 +19,9 @@ from kombu.transport._amqp.errors import ConfirmTimeout, ConnectionBlocked, Unco
 
 PATIENCE = 30
 
+#: Seconds until the broker has written what was declared.
+ON_DISK = 2.0
+
 
 def bodies_of(url, name, count):
     """Take *count* messages from the queue *name*; return their bodies."""
@@ -215,11 +218,14 @@ def test_threads_declare_on_one_connection(connection):
 def test_broker_that_is_killed_loses_nothing_that_was_confirmed(rabbitmq, url):
     with Connection(url) as connection:
         Queue("durable")(connection.default_channel).declare()
+    declared = time.monotonic()
     confirmed, attempts = [], 3000
     reached = threading.Event()
 
     def kill():
         reached.wait(PATIENCE)
+        # A queue is on disk a moment after it was declared, not at once.
+        time.sleep(max(declared + ON_DISK - time.monotonic(), 0))
         rabbitmq.kill()
 
     killer = threading.Thread(target=kill)
