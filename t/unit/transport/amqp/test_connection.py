@@ -304,6 +304,8 @@ def test_what_was_not_confirmed_is_published_again(connection, broker):
 def test_closing_publishes_again_what_was_not_confirmed(connection, broker):
     broker.confirms = False
     connection.Producer().publish("precious", routing_key="q")
+    # Answered after what was sent before: the broker has the message by now.
+    connection.default_channel.queue_declare("q")
     peer_of(connection, broker).hang_up()
     with pytest.raises(RecoverableConnectionError):
         connection.drain_events(timeout=PATIENCE)
