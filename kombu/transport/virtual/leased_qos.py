@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport.virtual.death import REJECTED
@@ -115,11 +116,20 @@ class LeasedQoS(QoS):
 
     def give_back_claimed(self, queue: str | None = None) -> None:
         """Put back what has not reached a consumer, of all queues or of one."""
-        claims = [c for c in tuple(self.claimed) if queue in (None, c.queue)]
-        if claims:
-            self.channel._release(claims)
-            for claim in claims:
-                self.claimed.remove(claim)
+        taken = []
+        for claim in tuple(self.claimed):
+            # Taken out first: another thread may be about to deliver it.
+            if queue in (None, claim.queue):
+                with suppress(ValueError):
+                    self.claimed.remove(claim)
+                    taken.append(claim)
+        if not taken:
+            return
+        try:
+            self.channel._release(taken)
+        except BaseException:
+            self.claimed.extendleft(reversed(taken))  # still in hand
+            raise
 
     def restore_unacked(self) -> None:
         """Put back all that is in hand, in the order it was in."""

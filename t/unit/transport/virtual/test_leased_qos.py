@@ -184,6 +184,15 @@ class test_giving_back:
         assert channel.released == [1, 3]
         assert [claim.token for claim in qos.claimed] == [2]
 
+    def test_what_could_not_be_released_stays_in_hand(self, qos, channel):
+        qos.claimed.extend([Claim("a", {}, 1), Claim("a", {}, 2)])
+        channel.is_away = True
+
+        with pytest.raises(ConnectionResetError):
+            qos.give_back_claimed()
+
+        assert [claim.token for claim in qos.claimed] == [1, 2]
+
     def test_not_if_the_channel_does_not_want_it(self, qos, channel):
         channel.do_restore = False
         deliver(qos, 1)
