@@ -11,6 +11,7 @@ from kombu._declaring import maybe_declare
 from kombu._exchange import PERSISTENT_DELIVERY_MODE, Exchange, maybe_delivery_mode
 from kombu._queue import Queue
 from kombu.compression import compress
+from kombu.log import get_logger
 from kombu.serialization import dumps
 from kombu.utils.functional import ChannelPromise
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
 __all__ = ("Producer",)
+
+logger = get_logger(__name__)
 
 
 class Producer:
@@ -95,8 +98,15 @@ class Producer:
     def __enter__(self) -> Producer:
         return self
 
-    def __exit__(self, *exc_info: object) -> None:
-        self.release()
+    def __exit__(self, exc_type: type[BaseException] | None, *others: object) -> None:
+        if exc_type is None:
+            self.release()
+            return
+        try:
+            self.release()
+        except Exception:
+            # What the block has failed with matters more.
+            logger.exception("A producer could not be released in order")
 
     # -- channel and connection --------------------------------------------------
 
@@ -144,8 +154,33 @@ class Producer:
         transport = getattr(self.channel, "connection", None)
         return getattr(transport, "client", None)
 
+    def wait_until_published(self, timeout: float | None = None) -> None:
+        """Wait until the broker has what was published, where it says so.
+
+        Arguments:
+            timeout: Seconds to wait; what the transport has for closing, if not
+                given.
+
+        Raises:
+            OperationalError: It did not take all, or did not say so in time; the
+                text names the messages.
+        """
+        channel = self._channel
+        if channel is None or isinstance(channel, ChannelPromise):
+            return  # nothing was published
+        wait = getattr(channel, "wait_until_published", None)
+        if wait is not None:
+            wait(timeout)
+
     def close(self) -> None:
-        """Close the producer; its channel and connection stay as they are."""
+        """Close the producer, once the broker has what was published.
+
+        Its channel and connection stay as they are.
+
+        Raises:
+            OperationalError: The broker did not take all, or did not say so in time.
+        """
+        self.wait_until_published()
 
     release = close
 

@@ -106,7 +106,19 @@ class ProducerPool(Resource):
         return p
 
     def release_resource(self, resource: Any) -> None:
-        """Give the producer's connection back."""
+        """Give the producer's connection back, once the broker has what it published.
+
+        Raises:
+            OperationalError: The broker did not take all, or did not say so in time.
+        """
+        try:
+            wait_until_published = getattr(resource, "wait_until_published", None)
+            if wait_until_published is not None:
+                wait_until_published()
+        finally:
+            self._give_connection_back(resource)
+
+    def _give_connection_back(self, resource: Any) -> None:
         connection = resource.__connection__
         resource.__connection__ = None
         resource._channel = None

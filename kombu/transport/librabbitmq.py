@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 from kombu.exceptions import DriverNotInstalled, KombuError
 from kombu.transport import base
+from kombu.transport._amqp.native import NativeTransport
 from kombu.transport._capabilities import NATIVE, Support, native_abilities
 
 if TYPE_CHECKING:
@@ -191,7 +192,7 @@ class _Errors:
         return (*common, own, *self._others)
 
 
-class Transport(base.Transport):
+class Transport(NativeTransport):
     """AMQP 0-9-1 by librabbitmq.
 
     Arguments:
@@ -205,7 +206,6 @@ class Transport(base.Transport):
 
     connection_errors = _Errors("connection", OSError)
     channel_errors = _Errors("channel")
-    driver_type = "amqp"
     driver_name = "librabbitmq"
 
     implements: Implements = base.Transport.implements.extend(
@@ -213,33 +213,11 @@ class Transport(base.Transport):
         abilities={**native_abilities, **_RABBITMQ},
     )
 
-    def __init__(
-        self,
-        client: Any,
-        default_port: int | None = None,
-        default_ssl_port: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(client, **kwargs)
-        self.default_port = default_port or type(self).default_port
-        self.default_ssl_port = default_ssl_port or type(self).default_ssl_port
-
     def driver_version(self) -> str:
         """Return the version of librabbitmq."""
         import librabbitmq
 
         return str(librabbitmq.__version__)
-
-    @property
-    def default_connection_params(self) -> dict[str, Any]:
-        """Connection parameters to use where none are given."""
-        return {
-            "userid": "guest",
-            "password": "guest",
-            "port": self.default_port,
-            "hostname": "localhost",
-            "login_method": "PLAIN",
-        }
 
     def establish_connection(self) -> Any:
         """Connect, and log in.
@@ -257,7 +235,7 @@ class Transport(base.Transport):
             **{
                 "host": client.hostname or defaults["hostname"],
                 "userid": client.userid or defaults["userid"],
-                "password": client.password or defaults["password"],
+                "password": self.password(),
                 "virtual_host": client.virtual_host or "/",
                 "port": client.port or defaults["port"],
                 **client.transport_options,
@@ -266,23 +244,9 @@ class Transport(base.Transport):
         connection.client = client
         return connection
 
-    def create_channel(self, connection: Any) -> Any:
-        """Open a channel on *connection*."""
-        return connection.channel()
-
     def close_connection(self, connection: Any) -> None:
         """Close *connection*."""
         connection.close()
-
-    def drain_events(
-        self, connection: Any, timeout: float | None = None, **kwargs: Any
-    ) -> Any:
-        """Wait for an event, and deliver it.
-
-        Raises:
-            socket.timeout: Nothing came within *timeout* seconds.
-        """
-        return connection.drain_events(timeout=timeout)
 
     def verify_connection(self, connection: Any) -> bool:
         """Return whether *connection* can still be used."""
@@ -291,21 +255,6 @@ class Transport(base.Transport):
     def register_with_event_loop(self, connection: Any, loop: Any) -> None:
         """Have *loop* deliver what comes by *connection*."""
         loop.add_reader(connection.fileno(), self.on_readable, connection, loop)
-
-    def get_manager(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a client of RabbitMQ's management interface."""
-        from kombu.utils.amq_manager import get_manager
-
-        return get_manager(self.client, *args, **kwargs)
-
-    def qos_semantics_matches_spec(self, connection: Any) -> bool:
-        """Return whether a prefetch count is for a channel, as AMQP says."""
-        properties = connection.server_properties
-        if properties.get("product") != "RabbitMQ":
-            return True
-        parts = str(properties.get("version", "")).split(".")
-        release = tuple(int(part) for part in parts[:2] if part.isdecimal())
-        return release < (3, 3)
 
 
 def _refuse_tls() -> NoReturn:

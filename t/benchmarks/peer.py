@@ -1,21 +1,24 @@
-"""The other release, in a virtualenv of its own."""
+"""The other release, and other clients, each in a virtualenv of its own."""
 
 from __future__ import annotations
 
 import contextlib
 import os
 import subprocess
-import venv
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 RELEASE = "5.7.0"
 
 #: The other release, with the drivers of the brokers that we share with it.
-REQUIREMENTS = (f"kombu=={RELEASE}", "sqlalchemy", "psycopg[binary]", "pymysql")
+REQUIREMENTS = (
+    f"kombu[redis]=={RELEASE}",
+    *("sqlalchemy", "psycopg[binary]", "pymysql"),
+)
 
 
 def python_of_peer(root: Path) -> Path:
@@ -26,17 +29,29 @@ def python_of_peer(root: Path) -> Path:
     given = os.environ.get("KOMBU_BENCH_PEER")
     if given:
         return Path(given)
-    home = root / f".venv-kombu-{RELEASE}"
+    return python_with(root / f".venv-kombu-{RELEASE}", REQUIREMENTS)
+
+
+def python_with(
+    home: Path, requirements: Sequence[str], base: str = sys.executable
+) -> Path:
+    """Return the Python of the virtualenv *home*, made if need be.
+
+    Arguments:
+        home: Its folder.
+        requirements: What is installed there, as pip takes it.
+        base: The Python that it is made of.
+    """
     python = home / "bin" / "python"
     installed = home / "installed"
-    wanted = "\n".join(REQUIREMENTS)
+    wanted = "\n".join(requirements)
     home.mkdir(exist_ok=True)
     with _alone(home / "lock"):
         if not installed.exists() or installed.read_text() != wanted:
-            venv.create(home, with_pip=True)
+            subprocess.run([base, "-m", "venv", home], check=True)
             # Isolated: it must not see our own release and take it for installed.
             pip = [python, "-I", "-m", "pip", "install", "-q"]
-            subprocess.run([*pip, *REQUIREMENTS], check=True)
+            subprocess.run([*pip, *requirements], check=True)
             installed.write_text(wanted)
     return python
 

@@ -14,6 +14,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -42,7 +43,17 @@ disk_free_limit.absolute = 50MB
 vm_memory_high_watermark.absolute = 1GB
 management.tcp.ip = {host}
 management.tcp.port = {management_port}
+auth_mechanisms.1 = PLAIN
+auth_mechanisms.2 = AMQPLAIN
+auth_mechanisms.3 = EXTERNAL
+ssl_cert_login_from = common_name
 """
+
+#: Hosts that its certificate does not name; other systems have no such addresses.
+OTHER_HOSTS = ("127.0.0.2", "127.0.0.3") if sys.platform == "linux" else ()
+
+#: What every node has: its management, and logging in by a certificate.
+PLUGINS = ("rabbitmq_management", "rabbitmq_auth_mechanism_ssl")
 
 
 class VirtualHosts:
@@ -133,7 +144,11 @@ class RunningRabbitMQ(VirtualHosts):
 
 
 class RabbitMQ(VirtualHosts, Server):
-    """A node that we start."""
+    """A node that we start.
+
+    Arguments:
+        plugins: Names of plug-ins that it has beside :data:`PLUGINS`.
+    """
 
     name = "RabbitMQ"
     package = "rabbitmq-server"
@@ -141,9 +156,12 @@ class RabbitMQ(VirtualHosts, Server):
     # Not those in /usr/sbin, which become another user and know but one node.
     folders = ("/usr/lib/rabbitmq/bin",)
     patience = 120.0
+    #: Its threads sleep when they have nothing to do: tests run beside it.
+    erlang_options = "+sbwt none"
 
-    def __init__(self) -> None:
+    def __init__(self, plugins: tuple[str, ...] = ()) -> None:
         super().__init__()
+        self.plugins = (*PLUGINS, *plugins)
         self.tls_port = self.management_port = self._node_port = self._epmd_port = 0
         self._epmd: subprocess.Popen[bytes] | None = None
 
@@ -176,7 +194,7 @@ class RabbitMQ(VirtualHosts, Server):
         self.program("rabbitmq-server")
         make_certificates(self.folder)
         (self.folder / "advanced.config").write_text("[].\n")
-        (self.folder / "enabled_plugins").write_text("[rabbitmq_management].\n")
+        (self.folder / "enabled_plugins").write_text(f"[{','.join(self.plugins)}].\n")
         for path in self.folder.iterdir():
             self._give_away(path)
 
@@ -186,6 +204,8 @@ class RabbitMQ(VirtualHosts, Server):
             self._node_port, self._epmd_port = free_port(), free_port()
             self._end_epmd()
         settings = SETTINGS.format(host=HOST, **vars(self))
+        for number, host in enumerate(OTHER_HOSTS, 2):
+            settings += f"listeners.ssl.{number} = {host}:{self.tls_port}\n"
         (self.folder / "rabbitmq.conf").write_text(settings)
         self._start_epmd()
         return [self.program("rabbitmq-server")]
@@ -289,7 +309,7 @@ class RabbitMQ(VirtualHosts, Server):
             "ERL_EPMD_PORT": str(self._epmd_port),
             "ERL_EPMD_ADDRESS": HOST,
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
-                "-kernel inet_dist_use_interface {127,0,0,1} +sbwt none"
+                f"-kernel inet_dist_use_interface {{127,0,0,1}} {self.erlang_options}"
             ),
             "ERL_CRASH_DUMP": str(folder / "crash.dump"),
             "LANG": "C.UTF-8",

@@ -4,6 +4,10 @@ A subclass says how its data folder is made, how the process is called and how t
 see that it serves.  What a server acknowledged must be there after `kill` and
 `start`: it has to hand its log to the operating system before it answers.  It need
 not call fsync, since the operating system survives.
+
+A server ends with the thread that started it, not only with the process: that is how
+the system has it (`setpriv --pdeathsig`).  So a test starts it, again and again, by
+its main thread, and lets others wait for that.
 """
 
 from __future__ import annotations

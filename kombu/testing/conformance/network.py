@@ -17,8 +17,11 @@ from kombu.exceptions import OperationalError
 from kombu.messaging import Consumer, Producer
 
 if TYPE_CHECKING:
+    from kombu.connection import Connection
+    from kombu.entity import Queue
     from kombu.message import Message
     from kombu.testing.harness import Harness
+    from kombu.testing.proxy import FaultProxy
 
 __all__ = ("TestBrokerDeath", "TestNetwork")
 
@@ -102,15 +105,8 @@ class TestNetwork:
         harness.require("lease")
         queue = harness.queue()
         harness.publish("hello", queue)
-        held: list[Message] = []
         with harness.fault_proxy() as proxy:
-            connection = harness.connect(
-                proxy.url_for(harness.url),
-                transport_options=harness.lease_options(harness.lease),
-            )
-            consumer = Consumer(connection.channel(), [queue], on_message=held.append)
-            consumer.consume()
-            harness.drain(connection, lambda: held)
+            connection, _ = _take_one(harness, proxy, queue)
 
             if how == "cut":
                 proxy.refuse()
@@ -134,15 +130,8 @@ class TestNetwork:
         harness.require("lease")
         queue = harness.queue()
         harness.publish("hello", queue)
-        held: list[Message] = []
         with harness.fault_proxy() as proxy:
-            connection = harness.connect(
-                proxy.url_for(harness.url),
-                transport_options=harness.lease_options(harness.lease),
-            )
-            consumer = Consumer(connection.channel(), [queue], on_message=held.append)
-            consumer.consume()
-            harness.drain(connection, lambda: held)
+            connection, held = _take_one(harness, proxy, queue)
             proxy.refuse()
             proxy.cut()
             survivor = harness.connect_leased()
@@ -158,6 +147,20 @@ class TestNetwork:
             survivor.close()
 
         assert harness.get(queue).payload == "hello"
+
+
+def _take_one(
+    harness: Harness, proxy: FaultProxy, queue: Queue
+) -> tuple[Connection, list[Message]]:
+    """Return a connection through *proxy*, and the message of *queue* that it holds."""
+    held: list[Message] = []
+    connection = harness.connect(
+        proxy.url_for(harness.url),
+        transport_options=harness.lease_options(harness.lease),
+    )
+    Consumer(connection.channel(), [queue], on_message=held.append).consume()
+    harness.drain(connection, lambda: held)
+    return connection, held
 
 
 class TestBrokerDeath:

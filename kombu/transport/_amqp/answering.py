@@ -2,12 +2,16 @@
 
 What :mod:`amqp` sends it waits for in a second step; by then another thread may have
 read the answer.  So the place for it is made before the method is sent.  One method of
-a channel waits at a time.
+a channel waits at a time; if it waited in vain, its answer may still come, and is not
+that of the next one.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ("Answering", "replies_to")
 
@@ -29,17 +33,29 @@ def replies_to(method: Signature) -> tuple[Signature, ...]:
 
 
 class _Answer:
-    """A place for an answer."""
+    """A place for an answer, among *pending* ones; *late* others come before it."""
 
-    __slots__ = ("arguments", "has_come")
+    __slots__ = ("_pending", "arguments", "error", "has_come", "is_abandoned", "late")
 
-    def __init__(self) -> None:
-        self.has_come = False
+    def __init__(self, pending: dict[Signature, Any], late: int = 0) -> None:
+        self._pending = pending
+        self.late = late
+        self.has_come = self.is_abandoned = False
         self.arguments: tuple[Any, ...] = ()
+        self.error: BaseException | None = None
 
     def __call__(self, method: Signature, *arguments: Any) -> None:
-        self.has_come = True
+        if self.late:
+            self.late -= 1
+            self._pending[method] = self
+            return
         self.arguments = arguments
+        self.has_come = True
+
+    def fail(self, error: BaseException) -> None:
+        """Note that it will not come."""
+        self.error = error
+        self.has_come = True
 
 
 class Answering:
@@ -61,15 +77,27 @@ class Answering:
         """Send a method, and wait for its answer if *wait* says which."""
         connection = self._connection_in_use()
         if sig not in _FINAL:
-            answer = _Answer()
-            for reply in replies_to(sig):
-                self._pending[reply] = answer
+            self._expect(sig)
         # The library builds all its frames in one buffer.
         with connection.method_lock:
-            sent = super().send_method(  # type: ignore[misc]
-                sig, format, args, content, None, callback, returns_tuple
-            )
+            connection.guard = self.before_method(sig)
+            try:
+                sent = super().send_method(  # type: ignore[misc]
+                    sig, format, args, content, None, callback, returns_tuple
+                )
+            finally:
+                connection.guard = None
         return sent if wait is None else self.wait(wait, returns_tuple=returns_tuple)
+
+    def _expect(self, sig: Signature) -> None:
+        replies = replies_to(sig)
+        before = self._pending.get(replies[0])
+        late = 0
+        if isinstance(before, _Answer) and before.is_abandoned and not before.has_come:
+            late = before.late + 1
+        answer = _Answer(self._pending, late)
+        for reply in replies:
+            self._pending[reply] = answer
 
     def wait(
         self,
@@ -86,19 +114,42 @@ class Answering:
         methods = method if isinstance(method, list) else [method]
         answer = self._pending.get(methods[0])
         if not isinstance(answer, _Answer):
-            answer = _Answer()
+            answer = _Answer(self._pending)
         for expected in methods:
             self._pending.setdefault(expected, answer)
-        connection = self._connection_in_use()
-        with connection.calling(self):
-            while not answer.has_come:
-                connection.drain_events(timeout)
+        self._wait_for(answer, timeout)
         for expected in methods:
             self._pending.pop(expected, None)
+        if answer.error is not None:
+            self.on_told(answer.error)
+            raise answer.error.with_traceback(None)
         arguments = answer.arguments
         if callback is not None:
             callback(*arguments)
         return arguments if returns_tuple else (arguments and arguments[0])
+
+    def _wait_for(self, answer: _Answer, timeout: float | None) -> None:
+        connection = self._connection_in_use()
+        try:
+            with connection.calling(self):
+                while not answer.has_come:
+                    connection.drain_events(timeout)
+        except BaseException:
+            answer.is_abandoned = True
+            raise
+
+    def fail_answers(self, error: BaseException) -> None:
+        """Tell who waits for an answer that it will not come."""
+        for answer in tuple(self._pending.values()):
+            if isinstance(answer, _Answer):
+                answer.fail(error)
+
+    def before_method(self, sig: Signature) -> Callable[[], None] | None:
+        """Return what is called just before *sig* is sent, and may raise."""
+        return None
+
+    def on_told(self, error: BaseException) -> None:
+        """Note that somebody was told of *error*."""
 
     def _connection_in_use(self) -> Any:
         raise NotImplementedError

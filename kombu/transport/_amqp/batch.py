@@ -19,14 +19,17 @@ class Batch:
     Arguments:
         channel: The channel to publish by.
         max_size: Messages after which to send.
+        timeout: Seconds to wait for confirmations, unless more are asked for; None
+            for no limit.
     """
 
-    def __init__(self, channel: Any, max_size: int) -> None:
+    def __init__(self, channel: Any, max_size: int, timeout: float | None) -> None:
         self._channel = channel
         self._max_size = max_size
+        self._timeout = timeout
         self._waiting: list[tuple[Publication, bool]] = []
-        #: Seconds to wait for confirmations: the longest that was asked for.
-        self._timeout: float | None = None
+        #: The longest that was asked for.
+        self._asked: float | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self._waiting)} of {self._max_size}>"
@@ -38,14 +41,14 @@ class Batch:
         routing_key: str = "",
         mandatory: bool = False,
         immediate: bool = False,
-        timeout: float | None = None,
         confirm_timeout: float | None = None,
+        **options: Any,
     ) -> None:
         """Add a message; send all if there are enough."""
         publication = Publication(message, exchange or "", routing_key or "", mandatory)
         self._waiting.append((publication, immediate))
         if confirm_timeout is not None:
-            self._timeout = max(self._timeout or 0.0, confirm_timeout)
+            self._asked = max(self._asked or 0.0, confirm_timeout)
         if len(self._waiting) >= self._max_size:
             self.flush()
 
@@ -58,13 +61,10 @@ class Batch:
         waiting, self._waiting = self._waiting, []
         if not waiting:
             return
-        channel = self._channel
-        sent: list[Confirmation] = channel.publish_many(waiting)
-        timeout = self._timeout
-        if timeout is None:
-            timeout = channel._options.confirm_timeout
-        channel.wait_for_confirms(
-            timeout, lambda: all(c.is_done for c in reversed(sent))
+        sent: list[Confirmation] = self._channel.publish_many(waiting)
+        self._channel.wait_for_confirms(
+            self._timeout if self._asked is None else self._asked,
+            lambda: all(c.is_done for c in reversed(sent)),
         )
         errors = [confirmation.error for confirmation in sent if confirmation.error]
         if errors:

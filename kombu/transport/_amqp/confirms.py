@@ -6,23 +6,23 @@ number, or for all up to one, whether it has the message.
 
 from __future__ import annotations
 
-import threading
-import weakref
-from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kombu.log import get_logger
 from kombu.transport._amqp.errors import (
     ConfirmTimeout,
     MessageNacked,
     Unconfirmed,
     name_of,
 )
-from kombu.utils._forking import process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("Confirmation", "Confirmations", "Outbox", "Publication", "outbox_of")
+__all__ = ("Confirmation", "Confirmations", "Publication", "timeout_error")
+
+logger = get_logger(__name__)
 
 
 class Publication(NamedTuple):
@@ -137,15 +137,25 @@ class Confirmation:
         if not self.is_done:
             self.error = error
             self.is_done = True
-            self._tell()
+            if self._callbacks:
+                self._tell()
 
     def _tell(self) -> None:
-        callbacks, self._callbacks = self._callbacks, []
-        for callback, on_error in callbacks:
+        # Two threads may do so at a time: each is told by one of them.
+        while self._callbacks:
+            with suppress(IndexError):
+                callback, on_error = self._callbacks.pop(0)
+                self._call(callback, on_error)
+
+    def _call(self, callback: Any, on_error: Any) -> None:
+        try:
             if self.error is None:
                 callback(self)
             elif on_error is not None:
                 on_error(self.error)
+        except Exception:
+            # Whoever reads is not to suffer, nor those who are told next.
+            logger.exception("A callback of %r failed", self)
 
 
 class Confirmations:
@@ -155,10 +165,14 @@ class Confirmations:
     settles.
     """
 
-    __slots__ = ("_last", "failures", "outstanding")
+    __slots__ = ("_first", "_waited_for", "failures", "last", "outstanding")
 
     def __init__(self) -> None:
-        self._last = 0
+        #: The number of what was published last, and all below ``_first`` are settled.
+        self.last = 0
+        self._first = 1
+        #: Up to this number somebody has waited in vain.
+        self._waited_for = 0
         self.outstanding: dict[int, Confirmation] = {}
         #: Errors of messages that nobody waits for.
         self.failures: list[BaseException] = []
@@ -171,27 +185,28 @@ class Confirmations:
 
     def add(self, confirmation: Confirmation) -> None:
         """Note what is published next."""
-        self._last += 1
-        self.outstanding[self._last] = confirmation
+        self.last += 1
+        self.outstanding[self.last] = confirmation
 
     def take_back(self) -> None:
         """Undo the last :meth:`add`: it was not published after all."""
-        self.outstanding.pop(self._last, None)
-        self._last -= 1
+        self.outstanding.pop(self.last, None)
+        self.last -= 1
 
     def settle(self, number: int, multiple: bool, nacked: bool) -> None:
         """Note what the broker says of *number*, and of those before if *multiple*."""
-        outstanding = self.outstanding
+        pop = self.outstanding.pop
         if not multiple:
-            confirmation = outstanding.pop(number, None)
+            confirmation = pop(number, None)
             if confirmation is not None:
                 self._settle(confirmation, nacked)
             return
-        while outstanding:
-            first = next(iter(outstanding))
-            if first > number and number:
-                return
-            self._settle(outstanding.pop(first), nacked)
+        last = min(number or self.last, self.last)
+        for each in range(self._first, last + 1):
+            confirmation = pop(each, None)
+            if confirmation is not None:
+                self._settle(confirmation, nacked)
+        self._first = max(self._first, last + 1)
 
     def _settle(self, confirmation: Confirmation, nacked: bool) -> None:
         error = confirmation.returned
@@ -201,25 +216,47 @@ class Confirmations:
             self.failures.append(error)
         confirmation.settle(error)
 
+    def has_settled(self, number: int) -> bool:
+        """Return whether all up to *number* are settled."""
+        first, outstanding = self._first, self.outstanding
+        while first <= number and first not in outstanding:
+            first += 1
+        self._first = max(self._first, first)
+        return first > number
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Whether there is something to wait for, and nobody has done so in vain."""
+        newest = max(tuple(self.outstanding), default=0)
+        return bool(self.failures) or newest > self._waited_for
+
+    def give_up_waiting(self) -> None:
+        """Wait no more for what is outstanding: it was in vain."""
+        self._waited_for = self.last
+
     def note_return(
-        self, exchange: str, routing_key: str, error: BaseException
+        self, exchange: str, routing_key: str, error: BaseException, body: Any = None
     ) -> bool:
         """Note that a message was returned; its acknowledgement comes after that.
 
         Returns:
             Whether it is one of these.
         """
-        for confirmation in self.outstanding.values():
-            publication = confirmation.publication
-            if (
-                publication.mandatory
-                and confirmation.returned is None
-                and publication.exchange == exchange
-                and publication.routing_key == routing_key
-            ):
+        possible = [
+            confirmation
+            for confirmation in tuple(self.outstanding.values())
+            if confirmation.publication.mandatory
+            and confirmation.returned is None
+            and confirmation.publication.exchange == exchange
+            and confirmation.publication.routing_key == routing_key
+        ]
+        for confirmation in possible:
+            if _is_same(confirmation.publication.message.body, body):
                 confirmation.returned = error
                 return True
-        return False
+        if possible:
+            possible[0].returned = error
+        return bool(possible)
 
     def give_up(self) -> list[Confirmation]:
         """Return what is outstanding, which nobody will settle any more."""
@@ -233,55 +270,21 @@ class Confirmations:
         Raises:
             Unconfirmed: There are some; they are told but once.
         """
-        if self.failures:
-            failures, self.failures = self.failures, []
+        failures = []
+        while self.failures:
+            with suppress(IndexError):
+                failures.append(self.failures.pop(0))
+        if failures:
             raise Unconfirmed(failures)
 
 
-class Outbox:
-    """What was lost with its connection before it was confirmed.
-
-    Messages that nobody waits for are published again by the next connection that
-    the same :class:`~kombu.Connection` makes: some may then be there twice, none is
-    lost.
-    """
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._waiting: deque[Confirmation] = deque()
-        #: A child process leaves to its parent what its parent has published.
-        self.pid = process.pid
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {len(self._waiting)} to publish again>"
-
-    def __len__(self) -> int:
-        return len(self._waiting)
-
-    def put(self, confirmations: list[Confirmation]) -> None:
-        """Keep *confirmations*, in their order."""
-        with self._lock:
-            self._waiting.extend(confirmations)
-
-    def take(self) -> list[Confirmation]:
-        """Return all there are; they are not kept any more."""
-        with self._lock:
-            taken = list(self._waiting)
-            self._waiting.clear()
-        return taken
-
-
-_outboxes: weakref.WeakKeyDictionary[Any, Outbox] = weakref.WeakKeyDictionary()
-_outboxes_lock = threading.Lock()
-
-
-def outbox_of(client: Any) -> Outbox:
-    """Return the outbox of the connection *client*."""
-    with _outboxes_lock:
-        outbox = _outboxes.get(client)
-        if outbox is None or outbox.pid != process.pid:
-            outbox = _outboxes[client] = Outbox()
-        return outbox
+def _is_same(sent: Any, returned: Any) -> bool:
+    """Return whether two bodies, each text or bytes, are the same."""
+    if isinstance(sent, str):
+        sent = sent.encode(errors="replace")
+    if isinstance(returned, str):
+        returned = returned.encode(errors="replace")
+    return bool(sent == returned)
 
 
 def timeout_error(

@@ -49,8 +49,8 @@ def _one_at_a_time(name: str) -> Callable[..., Any]:
     """Return the method *name* of :mod:`amqp`, as only one thread at a time calls it."""
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
-        self.make_usable()
         with self._rpc_lock:
+            self.make_usable()
             return getattr(super(Declaring, self), name)(*args, **kwargs)
 
     call.__name__ = call.__qualname__ = name
@@ -60,6 +60,9 @@ def _one_at_a_time(name: str) -> Callable[..., Any]:
 
 class Declaring:
     """The part of a channel that declares."""
+
+    make_usable: Any
+    _rpc_lock: Any
 
     exchange_bind = _one_at_a_time("exchange_bind")
     exchange_unbind = _one_at_a_time("exchange_unbind")
@@ -110,16 +113,10 @@ class Declaring:
     def _declare(
         self, method: str, policy: str | None, name: str, *args: Any, **kwargs: Any
     ) -> Any:
-        connection = self.make_usable()  # type: ignore[attr-defined]
-        policy = check_policy(policy or connection.options.declare_policy)
-        declare = functools.partial(
-            getattr(super(), method),
-            name,
-            *args,
-            **kwargs,
-        )
-        lock = self._rpc_lock  # type: ignore[attr-defined]
-        with lock:
+        declare = functools.partial(getattr(super(), method), name, *args, **kwargs)
+        with self._rpc_lock:
+            connection = self.make_usable()
+            policy = check_policy(policy or connection.options.declare_policy)
             if policy == "passive" and name:
                 return declare(passive=True)
             try:
@@ -128,5 +125,5 @@ class Declaring:
                 if policy != "adopt":
                     raise
                 logger.info("%r exists and is different: using it as it is", name)
-                self.make_usable()  # type: ignore[attr-defined]
+                self.make_usable()
                 return declare(passive=True)

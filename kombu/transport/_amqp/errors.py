@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = (
     "BrokenFrame",
+    "ChannelLost",
     "ConfirmTimeout",
     "ConnectionBlocked",
     "ConnectionLost",
@@ -36,6 +37,10 @@ class ConnectionLost(KombuError, amqp_errors.RecoverableConnectionError):  # typ
 
 class HeartbeatMissed(KombuError, amqp_errors.ConnectionForced):  # type: ignore[misc]
     """The broker was silent for two heartbeats: it is taken for lost."""
+
+
+class ChannelLost(KombuError, amqp_errors.RecoverableChannelError):  # type: ignore[misc]
+    """The broker closed the channel before the operation was done."""
 
 
 class StaleDelivery(KombuError, amqp_errors.RecoverableChannelError):  # type: ignore[misc]

@@ -1,17 +1,11 @@
-"""The thread that keeps a connection's heartbeats, also while a callback runs.
-
-It holds no reference to the connection: one that was dropped without being closed is
-collected, and its thread ends.
-"""
+"""The thread that keeps a connection's heartbeats, also while a callback runs."""
 
 from __future__ import annotations
 
-import threading
-import weakref
 from typing import Any
 
 from kombu.log import get_logger
-from kombu.utils import waiting
+from kombu.utils._repeating import Repeater
 
 __all__ = ("HeartbeatKeeper",)
 
@@ -21,7 +15,7 @@ logger = get_logger(__name__)
 _LOOKS = 4
 
 
-class HeartbeatKeeper:
+class HeartbeatKeeper(Repeater):
     """Calls ``connection.heartbeat_tick()`` again and again.
 
     Arguments:
@@ -29,34 +23,16 @@ class HeartbeatKeeper:
     """
 
     def __init__(self, connection: Any) -> None:
-        self._connection = weakref.ref(connection)
-        self._interval = connection.heartbeat / _LOOKS
-        self._waiter = waiting.Waiter()
-        self._is_stopped = False
-        self._thread = threading.Thread(
-            target=self._run, name="kombu-heartbeats", daemon=True
-        )
-        self._thread.start()
+        super().__init__(connection, connection.heartbeat / _LOOKS, "kombu-heartbeats")
 
-    def __repr__(self) -> str:
-        state = "stopped" if self._is_stopped else "running"
-        return f"<{type(self).__name__}: {state}, every {self._interval:g} s>"
-
-    def stop(self) -> None:
-        """End the thread soon; it is not waited for."""
-        self._is_stopped = True
-        self._waiter.wake()
-
-    def _run(self) -> None:
-        while not self._is_stopped:
-            self._waiter.wait(self._interval)
-            connection = self._connection()
-            if self._is_stopped or connection is None or not connection.connected:
-                return
-            try:
-                connection.heartbeat_tick()
-            except Exception:
-                # Whoever uses the connection gets the error.
-                logger.debug("Heartbeats end", exc_info=True)
-                return
-            del connection
+    def look_after(self, connection: Any) -> bool:
+        """Send a heartbeat if one is due; end with the connection."""
+        if not connection.connected:
+            return False
+        try:
+            connection.heartbeat_tick()
+        except Exception:
+            # Whoever uses the connection gets the error.
+            logger.debug("Heartbeats end", exc_info=True)
+            return False
+        return True

@@ -54,6 +54,10 @@ class Outgoing:
     """A message that is going to be published.
 
     It has the attributes of a message of :mod:`amqp`, and is accepted in its place.
+
+    Arguments:
+        body: Its body, encoded.
+        **properties: Its properties, by the names that AMQP has for them.
     """
 
     __slots__ = ("body", "properties")
@@ -61,6 +65,14 @@ class Outgoing:
     def __init__(self, body: Any, **properties: Any) -> None:
         self.body = body
         self.properties = properties
+
+    @classmethod
+    def of(cls, body: Any, properties: dict[str, Any]) -> Outgoing:
+        """Return a message that has, and keeps, *properties*."""
+        message = cls.__new__(cls)
+        message.body = body
+        message.properties = properties
+        return message
 
     @property
     def headers(self) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields, replace
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport._amqp.declaring import check_policy
@@ -51,9 +52,10 @@ OWN_OPTIONS = (
     Option(
         "close_timeout",
         "float",
-        10.0,
+        None,
         "seconds",
-        "Wait, on closing, for what is not confirmed.",
+        "Wait, on closing or releasing, for what is not confirmed; confirm_timeout "
+        "if not given.",
     ),
     Option(
         "blocked_timeout",
@@ -80,6 +82,10 @@ OWN_OPTIONS = (
 )
 
 
+#: Seconds that closing waits if no limit is wanted elsewhere.
+_LONGEST_CLOSE = 60.0
+
+
 @dataclass(frozen=True)
 class Options:
     """Our own options, as :data:`OWN_OPTIONS` says.
@@ -92,7 +98,7 @@ class Options:
     confirm_publish: bool | None = None
     confirm_window: int = 1000
     confirm_timeout: float | None = 60.0
-    close_timeout: float = 10.0
+    close_timeout: float | None = None
     blocked_timeout: float | None = 60.0
     declare_policy: str = "strict"
     heartbeat_keeper: bool = True
@@ -110,15 +116,23 @@ class Options:
         check_policy(options.declare_policy)
         return options
 
-    @property
+    @cached_property
     def confirms(self) -> bool:
         """Whether what is published can be confirmed."""
         return self.confirm_publish is not False
 
-    @property
+    @cached_property
     def confirm_each(self) -> bool:
         """Whether each message is waited for."""
         return bool(self.confirm_publish)
+
+    @property
+    def patience_at_close(self) -> float:
+        """Seconds that closing may wait for what is not confirmed: there is an end."""
+        for given in (self.close_timeout, self.confirm_timeout):
+            if given is not None:
+                return given
+        return _LONGEST_CLOSE
 
     def without_confirms(self) -> Options:
         """Return these options for a broker that confirms nothing."""

@@ -27,6 +27,8 @@ _size = Struct(">HHQ").unpack_from
 _DELIVER = b"\0\x3c\0\x3c"
 _ACK = b"\0\x3c\0\x50"
 _NACK = b"\0\x3c\0\x78"
+#: Length of such a method: numbers of class and method, tag, bits.
+_SETTLING = 13
 _SETTLED = frozenset({_ACK, _NACK})
 #: Class 20 is that of channels: a close ends what was being delivered there.
 _CHANNEL_CLOSE = b"\0\x14\0\x28"
@@ -130,7 +132,13 @@ class Parser:
                 break
             if data[stop] != _END:
                 raise BrokenFrame(f"frame ends with {data[stop]:#04x}, not 0xce")
-            event = self._frame(kind, channel, data, begin, stop)
+            event: Event | None
+            if size == _SETTLING and data.startswith(_ACK, begin) and kind == METHOD:
+                # The most frequent of all, where confirms are waited for.
+                tag, bits = _tag(data, begin + 4)
+                event = Confirmed(channel, tag, bool(bits & 1), False)
+            else:
+                event = self._frame(kind, channel, data, begin, stop)
             if event is not None:
                 events.append(event)
             at = stop + 1

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
 
-__all__ = ("KEYS", "InvalidTLS", "TLS")
+__all__ = ("KEYS", "TLS", "InvalidTLS", "named_options")
 
 #: Keys of the mapping, each with what it is for.
 KEYS: dict[str, str] = {
@@ -68,7 +68,7 @@ class TLS:
         if isinstance(options, ssl.SSLContext):
             self.context = options
             return
-        given = _named(options if hasattr(options, "items") else {})
+        given = named_options(options if hasattr(options, "items") else {})
         self.server_hostname = given.pop("server_hostname", None)
         context = given.pop("context", None)
         self.context = _context(given) if context is None else context
@@ -83,7 +83,7 @@ class TLS:
         )
 
 
-def _named(options: Mapping[str, Any]) -> dict[str, Any]:
+def named_options(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return *options* by the names of :data:`KEYS`."""
     named = {}
     for key, value in options.items():

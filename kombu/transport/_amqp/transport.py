@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from amqp import __version__ as amqp_version
 from amqp import exceptions as amqp_errors
 
-from kombu.transport import base
 from kombu.transport._amqp.connection import Connection as AMQPConnection
 from kombu.transport._amqp.keeper import HeartbeatKeeper
+from kombu.transport._amqp.native import NativeTransport
 from kombu.transport._amqp.options import AMQP_OPTIONS, OWN_OPTIONS, Options
 from kombu.transport._amqp.tls import TLS
 from kombu.transport._capabilities import (
@@ -74,7 +74,7 @@ _overridable = frozenset(
 )
 
 
-class Transport(base.Transport):
+class Transport(NativeTransport):
     """AMQP 0-9-1, by the :mod:`amqp` library and code of our own.
 
     Arguments:
@@ -84,9 +84,6 @@ class Transport(base.Transport):
     """
 
     Connection = AMQPConnection
-
-    default_port = 5672
-    default_ssl_port = 5671
 
     connection_errors = (amqp_errors.ConnectionError, OSError)
     channel_errors = (amqp_errors.ChannelError,)
@@ -98,9 +95,8 @@ class Transport(base.Transport):
     recoverable_channel_errors = (amqp_errors.RecoverableChannelError,)
 
     driver_name = "py-amqp"
-    driver_type = "amqp"
 
-    implements = base.Transport.implements.extend(
+    implements = NativeTransport.implements.extend(
         asynchronous=True,
         heartbeats=True,
         abilities=RABBITMQ_ABILITIES,
@@ -108,38 +104,11 @@ class Transport(base.Transport):
 
     options = (*AMQP_OPTIONS, *OWN_OPTIONS)
 
-    #: Whether it is TLS, whatever the connection says.
-    is_secure = False
-
-    def __init__(
-        self,
-        client: Any,
-        default_port: int | None = None,
-        default_ssl_port: int | None = None,
-        **kwargs: Any,
-    ) -> None:
-        super().__init__(client, **kwargs)
-        self.default_port = default_port or type(self).default_port
-        self.default_ssl_port = default_ssl_port or type(self).default_ssl_port
-        self._keepers: dict[int, HeartbeatKeeper] = {}
-
     def driver_version(self) -> str:
         """Return the version of :mod:`amqp`."""
         return str(amqp_version)
 
     # -- connecting ------------------------------------------------------------------
-
-    @property
-    def default_connection_params(self) -> dict[str, Any]:
-        """Connection parameters to use where none are given."""
-        is_secure = self.is_secure or bool(self.client and self.client.ssl)
-        return {
-            "userid": "guest",
-            "password": "guest",
-            "port": self.default_ssl_port if is_secure else self.default_port,
-            "hostname": "localhost",
-            "login_method": "PLAIN",
-        }
 
     def establish_connection(self) -> AMQPConnection:
         """Connect, and log in.
@@ -176,19 +145,13 @@ class Transport(base.Transport):
 
     def _parameters(self, client: Any, options: Options) -> dict[str, Any]:
         defaults = self.default_connection_params
-        password = (
-            client.password
-            if client.password is not None
-            else (defaults["password"] if client.userid is None else "")
-        )
         hostname = client.hostname or defaults["hostname"]
         if ":" in hostname and not hostname.startswith("["):
             hostname = f"[{hostname}]"  # IPv6
         return {
             "host": f"{hostname}:{client.port or defaults['port']}",
             "userid": client.userid or defaults["userid"],
-            # Asked for anew each time: it may be short-lived.
-            "password": password() if callable(password) else password,
+            "password": self.password(),
             "login_method": client.login_method or defaults["login_method"],
             "virtual_host": client.virtual_host or "/",
             "ssl": client.ssl or self.is_secure,
@@ -220,10 +183,6 @@ class Transport(base.Transport):
         if keeper is not None:
             keeper.stop()
 
-    def create_channel(self, connection: AMQPConnection) -> Any:
-        """Open a channel on *connection*."""
-        return connection.channel()
-
     def close_channel(self, connection: Any) -> None:
         """Close a channel."""
         connection.close()
@@ -234,16 +193,6 @@ class Transport(base.Transport):
 
     # -- using -------------------------------------------------------------------------
 
-    def drain_events(
-        self, connection: Any, timeout: float | None = None, **kwargs: Any
-    ) -> Any:
-        """Wait for an event, and deliver it.
-
-        Raises:
-            socket.timeout: Nothing came within *timeout* seconds.
-        """
-        return connection.drain_events(timeout)
-
     def heartbeat_check(self, connection: AMQPConnection, rate: int = 2) -> None:
         """Send a heartbeat if it is time, and see that the broker lives."""
         connection.heartbeat_tick(rate)
@@ -251,16 +200,6 @@ class Transport(base.Transport):
     def get_heartbeat_interval(self, connection: AMQPConnection) -> float:
         """Return the agreed seconds between heartbeats; 0 for none."""
         return float(connection.heartbeat or 0)
-
-    def qos_semantics_matches_spec(self, connection: AMQPConnection) -> bool:
-        """Return whether a prefetch count is for a channel, as AMQP says."""
-        return not connection.has_consumer_prefetch
-
-    def get_manager(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a client of RabbitMQ's management interface."""
-        from kombu.utils.amq_manager import get_manager
-
-        return get_manager(self.client, *args, **kwargs)
 
     # -- event loop --------------------------------------------------------------------
 

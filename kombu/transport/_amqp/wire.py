@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import select
 import threading
-from contextlib import nullcontext, suppress
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from amqp.transport import SSLTransport, TCPTransport
@@ -20,7 +20,6 @@ from kombu.utils import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from contextlib import AbstractContextManager
 
     from kombu.transport._amqp.tls import TLS
 
@@ -42,8 +41,11 @@ _RECEIVED_AT_MOST = 1024 * 1024
 
 def wait_for_socket(
     sock: Any, timeout: float | None, *, reading: bool = False, writing: bool = False
-) -> None:
+) -> bool:
     """Wait until *sock* can be read or written, at most *timeout* seconds.
+
+    Returns:
+        Whether it can.
 
     Raises:
         ConnectionLost: It was closed meanwhile.
@@ -53,10 +55,9 @@ def wait_for_socket(
             poll = select.poll()
             events = select.POLLIN * reading | select.POLLOUT * writing
             poll.register(sock, events)
-            poll.poll(None if timeout is None else max(0.0, timeout) * 1000)
-        else:
-            wanted = [sock]
-            select.select(wanted * reading, wanted * writing, [], timeout)
+            return bool(poll.poll(None if timeout is None else max(0, timeout) * 1000))
+        wanted = [sock]
+        return any(select.select(wanted * reading, wanted * writing, [], timeout))
     except (OSError, ValueError) as exc:
         raise ConnectionLost(f"the connection was closed: {exc}") from exc
 
@@ -87,21 +88,31 @@ class Wire:
         sock: The socket; it does not block any more.
         while_full: Called, while the broker takes nothing more, to look at what it
             has to say.
+        limit: Returns the seconds that may pass meanwhile, unless the sender says;
+            None for any.
     """
 
-    def __init__(self, sock: Any, while_full: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        sock: Any,
+        while_full: Callable[[], None],
+        limit: Callable[[], float | None],
+    ) -> None:
         sock.setblocking(False)
         self.sock = sock
         self._while_full = while_full
+        self._limit = limit
         self._lock = threading.Lock()
         self._would_block: tuple[type[BaseException], ...] = (BlockingIOError,)
         # One side of TLS can not be used by two threads at once.
-        self._guard: AbstractContextManager[Any] = nullcontext()
+        self._guard: threading.Lock | None = None
         if hasattr(sock, "pending"):
             import ssl
 
             self._would_block += (ssl.SSLWantReadError, ssl.SSLWantWriteError)
             self._guard = threading.Lock()
+        #: Waits for the socket to be read: made once, for whoever reads.
+        self._poll: Any = None
         #: Moments of the last bytes out and in.
         self.sent_at = self.received_at = waiting.monotonic()
 
@@ -118,15 +129,14 @@ class Wire:
     def send(
         self,
         parts: Sequence[Any],
-        limit: Callable[[], float | None],
+        timeout: float | None = None,
         before: Callable[[], Callable[[], None] | None] | None = None,
     ) -> None:
         """Send *parts* as one piece.
 
         Arguments:
             parts: Bytes, or views of bytes.
-            limit: Returns the seconds that may pass while the broker takes
-                nothing; None for any.
+            timeout: Seconds that may pass while the broker takes nothing.
             before: Called when the lock is held: what has to be in the order of
                 sending; what it returns is called if nothing was sent after all.
 
@@ -137,10 +147,10 @@ class Wire:
         with self._lock:
             undo = before() if before is not None else None
             try:
-                if sum(map(len, parts)) <= _JOINED:
-                    self._send_piece(b"".join(parts), limit, 0)
+                if len(parts) == 1 or sum(map(len, parts)) <= _JOINED:
+                    self._send_piece(b"".join(parts), timeout, 0)
                 else:
-                    self._send_views(parts, limit)
+                    self._send_views(parts, timeout)
             except TimeoutError:
                 if undo is not None:
                     undo()
@@ -150,27 +160,39 @@ class Wire:
                 self.shut()
                 raise
 
-    def _send_views(
-        self, parts: Sequence[Any], limit: Callable[[], float | None]
-    ) -> None:
+    def send_if_free(self, piece: bytes) -> bool:
+        """Send a short *piece*, unless that would have to wait.
+
+        Returns:
+            Whether it was sent.
+        """
+        if not self._lock.acquire(blocking=False):
+            return False
+        try:
+            if not wait_for_socket(self.sock, 0, writing=True):
+                return False
+            self._send_piece(piece, None, 0)
+        finally:
+            self._lock.release()
+        return True
+
+    def _send_views(self, parts: Sequence[Any], timeout: float | None) -> None:
         """Send what is too much to be copied for nothing."""
         small: list[Any] = []
         done = size = 0
         for part in parts:
             if size + len(part) > _JOINED and small:
-                done += self._send_piece(b"".join(small), limit, done)
+                done += self._send_piece(b"".join(small), timeout, done)
                 small, size = [], 0
             if len(part) > _JOINED:
-                done += self._send_piece(part, limit, done)
+                done += self._send_piece(part, timeout, done)
             else:
                 small.append(part)
                 size += len(part)
         if small:
-            self._send_piece(b"".join(small), limit, done)
+            self._send_piece(b"".join(small), timeout, done)
 
-    def _send_piece(
-        self, piece: Any, limit: Callable[[], float | None], done: int
-    ) -> int:
+    def _send_piece(self, piece: Any, timeout: float | None, done: int) -> int:
         """Send all of *piece*; *done* is what was sent of the same message."""
         size = len(piece)
         sent = self._send_some(piece)
@@ -178,7 +200,7 @@ class Wire:
             view = memoryview(piece)
             began = waiting.monotonic()
             while sent != size:
-                self._wait_for_room(began, limit, done + sent)
+                self._wait_for_room(began, timeout, done + sent)
                 more = self._send_some(view[sent:])
                 if more:
                     sent += more
@@ -188,21 +210,22 @@ class Wire:
 
     def _send_some(self, piece: Any) -> int:
         try:
+            if self._guard is None:
+                return int(self.sock.send(piece))
             with self._guard:
                 return int(self.sock.send(piece))
         except self._would_block:
             return 0
 
-    def _wait_for_room(
-        self, began: float, limit: Callable[[], float | None], sent: int
-    ) -> None:
+    def _wait_for_room(self, began: float, timeout: float | None, sent: int) -> None:
         self._while_full()
-        longest = limit()
+        longest = self._limit() if timeout is None else timeout
         # The limit may change by what the broker says: look at it again soon.
         pause = 0.5
         if longest is not None:
             left = began + longest - waiting.monotonic()
-            if left <= 0 and sent:
+            # What TLS has begun to send can not be replaced by something else.
+            if left <= 0 and (sent or self.is_encrypted):
                 raise ConnectionLost(
                     f"the broker took nothing for {longest:g} s in the middle of a "
                     "message (write_timeout, blocked_timeout)"
@@ -229,20 +252,47 @@ class Wire:
             ConnectionLost: The broker has closed the connection.
         """
         size = min(max(_RECEIVED, wanted + _RECEIVED // 4), _RECEIVED_AT_MOST)
+        if self.sent_at > self.received_at:
+            # The answer to what was just sent has hardly come yet.
+            left = None if deadline is None else deadline - waiting.monotonic()
+            if left is None or left > 0:
+                self._wait_to_read(left)
         while True:
-            try:
-                with self._guard:
-                    data: bytes = self.sock.recv(size)
-            except self._would_block:
+            data = self._receive_some(size)
+            if data is None:
                 left = None if deadline is None else deadline - waiting.monotonic()
                 if left is not None and left <= 0:
-                    raise TimeoutError("timed out") from None
-                wait_for_socket(self.sock, left, reading=True)
+                    raise TimeoutError("timed out")
+                self._wait_to_read(left)
                 continue
             if not data:
                 raise ConnectionLost("the broker has closed the connection")
             self.received_at = waiting.monotonic()
             return data
+
+    def _receive_some(self, size: int) -> bytes | None:
+        """Return what has come, nothing at the end, or None if nothing has come."""
+        try:
+            if self._guard is None:
+                return self.sock.recv(size)  # type: ignore[no-any-return]
+            with self._guard:
+                return self.sock.recv(size)  # type: ignore[no-any-return]
+        except self._would_block:
+            return None
+
+    def _wait_to_read(self, timeout: float | None) -> None:
+        poll = self._poll
+        if poll is None:
+            if not hasattr(select, "poll"):
+                wait_for_socket(self.sock, timeout, reading=True)
+                return
+            poll = select.poll()
+            try:
+                poll.register(self.sock, select.POLLIN)
+            except ValueError as exc:
+                raise ConnectionLost(f"the connection was closed: {exc}") from exc
+            self._poll = poll
+        poll.poll(None if timeout is None else timeout * 1000)
 
     # -- the end -------------------------------------------------------------------
 
@@ -255,6 +305,7 @@ class Wire:
 
     def drop(self) -> None:
         """Close the descriptor, without a word: another process may use the socket."""
+        self._poll = None
         with suppress(OSError):
             self.sock.close()
 
@@ -266,7 +317,7 @@ class PlainTransport(TCPTransport):  # type: ignore[misc]
         """Send *s*: frames of the rare methods."""
         if self.connection is None:
             raise ConnectionLost("the connection is closed")
-        self.connection.send([s])
+        self.connection.send([s], None, self.connection.guard)
 
 
 class TLSTransport(SSLTransport):  # type: ignore[misc]
@@ -277,6 +328,8 @@ class TLSTransport(SSLTransport):  # type: ignore[misc]
     write = PlainTransport.write
 
     def _wrap_socket(self, sock: Any, context: Any = None, **sslopts: Any) -> Any:
+        # A host that connects and then is silent must not hold us for ever.
+        sock.settimeout(self.connect_timeout)
         return self.tls.wrap(sock, self.host)
 
     def _shutdown_transport(self) -> None:

@@ -1,17 +1,11 @@
-"""The thread that keeps a connection's leases, also while a callback runs.
-
-It holds no reference to the transport: one that was dropped without being
-closed is collected, its leases run out, and its thread ends.
-"""
+"""The thread that keeps a connection's leases, also while a callback runs."""
 
 from __future__ import annotations
 
-import threading
-import weakref
 from typing import Any
 
 from kombu.log import get_logger
-from kombu.utils.waiting import Waiter
+from kombu.utils._repeating import Repeater
 
 __all__ = ("Keeper",)
 
@@ -21,45 +15,31 @@ logger = get_logger(__name__)
 PATIENCE = 5.0
 
 
-class Keeper:
+class Keeper(Repeater):
     """Calls ``transport._keep()`` again and again.
 
     Arguments:
-        transport: The transport.
+        transport: The transport; if it is dropped without being closed, its leases run
+            out.
         interval: Seconds between two calls.
     """
 
     def __init__(self, transport: Any, interval: float) -> None:
-        self._transport = weakref.ref(transport)
-        self._interval = interval
-        self._waiter = Waiter()
-        self._is_stopped = False
-        self._thread = threading.Thread(
-            target=self._run, name="kombu-keeper", daemon=True
-        )
-        self._thread.start()
+        super().__init__(transport, interval, "kombu-keeper")
 
-    def __repr__(self) -> str:
-        state = "stopped" if self._is_stopped else "running"
-        return f"<{type(self).__name__}: {state}, every {self._interval:g} s>"
+    def stop(self, patience: float = PATIENCE) -> None:
+        """End the thread, after what it is about to do.
 
-    def stop(self) -> None:
-        """End the thread, after what it is about to do."""
-        self._is_stopped = True
-        self._waiter.wake()
-        if self._thread is not threading.current_thread():
-            # A call to a store that is away may take long.
-            self._thread.join(PATIENCE)
+        Arguments:
+            patience: Seconds to wait: a call to a store that is away may take long.
+        """
+        super().stop(patience)
 
-    def _run(self) -> None:
-        while True:
-            self._waiter.wait(self._interval)
-            transport = self._transport()
-            if self._is_stopped or transport is None:
-                return
-            try:
-                transport._keep()
-            except Exception:
-                # The store may be away; the next time may be better.
-                logger.warning("Could not renew the leases", exc_info=True)
-            del transport
+    def look_after(self, transport: Any) -> bool:
+        """Renew, or sweep."""
+        try:
+            transport._keep()
+        except Exception:
+            # The store may be away; the next time may be better.
+            logger.warning("Could not renew the leases", exc_info=True)
+        return True

@@ -1,46 +1,65 @@
-"""The client written in C, where it is installed."""
+"""The client written in C, by a Python that it is built for."""
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
-from kombu import Connection, Consumer, Queue
+from t.benchmarks.peer import python_with
+from t.integration.amqp import librabbitmq_scenarios
 
-pytest.importorskip("librabbitmq", reason="pip install librabbitmq-fork")
+ROOT = Path(__file__).resolve().parent.parent.parent.parent
 
+#: There are wheels for later releases of Python too, but those crash.
+RELEASES = ((3, 11), (3, 10))
 
-def test_messages_go_and_come(url):
-    bodies = [{"a": 1}, "täxt", b"\xff\0", "x" * 300_000]
-    with Connection(url.replace("amqp://", "librabbitmq://")) as connection:
-        channel = connection.default_channel
-        queue = Queue("q")(channel)
-        queue.declare()
-        for body in bodies:
-            connection.Producer().publish(body, routing_key="q")
-        received = []
-
-        def on_message(message):
-            received.append(message.payload)
-            message.ack()
-
-        with Consumer(channel, [queue], on_message=on_message):
-            while len(received) < len(bodies):
-                connection.drain_events(timeout=30)
-
-    assert received == bodies
+#: The package of which there are wheels; they are of a pre-release.
+REQUIREMENT = "librabbitmq-fork>=2.0.2.dev3"
 
 
-def test_nothing_comes(url):
-    with (
-        Connection(url.replace("amqp://", "librabbitmq://")) as connection,
-        pytest.raises(TimeoutError),
-    ):
-        connection.drain_events(timeout=0.05)
+def fitting_python():
+    """Return a Python that the client works on, and its release: ours if it is one."""
+    if sys.version_info[:2] in RELEASES:
+        return sys.executable, sys.version_info[:2]
+    for major, minor in RELEASES:
+        found = shutil.which(f"python{major}.{minor}")
+        if found:
+            return found, (major, minor)
+    reason = "librabbitmq works up to Python 3.11: install one beside this"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason, pytrace=False)
+    return pytest.skip(reason)
 
 
-def test_queue_that_is_not_there(url):
-    with Connection(url.replace("amqp://", "librabbitmq://")) as connection:
-        channel = connection.channel()
+@pytest.fixture(scope="module")
+def python():
+    base, (major, minor) = fitting_python()
+    home = ROOT / f".venv-kombu-librabbitmq-{major}.{minor}"
+    needed = (ROOT / "requirements" / "default.txt").read_text().split("\n")
+    plain = [line.partition("#")[0].strip() for line in needed]
+    return python_with(home, (REQUIREMENT, *filter(None, plain)), base)
 
-        with pytest.raises(connection.channel_errors, match="NOT_FOUND"):
-            channel.queue_declare("nothing", passive=True)
+
+@pytest.mark.parametrize("name", librabbitmq_scenarios.SCENARIOS)
+def test_scenario(python, url, name):
+    done = subprocess.run(
+        [
+            python,
+            librabbitmq_scenarios.__file__,
+            name,
+            url.replace("amqp://", "librabbitmq://"),
+        ],
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert done.stdout == "done\n", done.stderr
+    assert done.returncode == 0

@@ -11,16 +11,12 @@ from kombu import Connection, Exchange, Producer, Queue
 from kombu.exceptions import (
     BatchPublishError,
     NotFound,
-    OperationalError,
     PublishRefused,
     UnroutableError,
 )
-from kombu.transport._amqp.errors import ConfirmTimeout, ConnectionBlocked, Unconfirmed
+from kombu.transport._amqp.errors import Unconfirmed
 
 PATIENCE = 30
-
-#: Seconds until the broker has written what was declared.
-ON_DISK = 2.0
 
 
 def bodies_of(url, name, count):
@@ -155,45 +151,6 @@ def test_exchange_that_is_not_there_is_told_to_who_published(url):
         assert connection.connected
 
 
-def test_many_closed_channels_need_no_stack(connection):
-    producer = connection.Producer(auto_declare=False)
-    errors = 0
-
-    for _ in range(1000):
-        try:
-            producer.publish("x", exchange="none", confirm_timeout=PATIENCE)
-        except NotFound:
-            errors += 1
-
-    assert errors == 1000
-    producer.publish("hello", routing_key="q").wait(PATIENCE)
-
-
-def test_threads_publish_on_one_connection(url, connection):
-    producer = connection.Producer()
-    promises, errors = [], []
-
-    def publish(thread):
-        try:
-            for number in range(200):
-                promise = producer.publish([thread, number], routing_key="q")
-                promises.append(promise)
-        except Exception as exc:
-            errors.append(exc)
-
-    threads = [threading.Thread(target=publish, args=(t,)) for t in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(PATIENCE)
-    connection.default_channel.wait_for_confirms(PATIENCE)
-
-    assert errors == []
-    assert all(promise.is_confirmed for promise in promises)
-    found = bodies_of(url, "q", 6400)
-    assert sorted(found) == [[t, n] for t in range(32) for n in range(200)]
-
-
 def test_threads_declare_on_one_connection(connection):
     errors = []
 
@@ -213,65 +170,3 @@ def test_threads_declare_on_one_connection(connection):
         thread.join(PATIENCE)
 
     assert errors == []
-
-
-def test_broker_that_is_killed_loses_nothing_that_was_confirmed(rabbitmq, url):
-    with Connection(url) as connection:
-        Queue("durable")(connection.default_channel).declare()
-    declared = time.monotonic()
-    confirmed, attempts = [], 3000
-    reached = threading.Event()
-
-    def kill():
-        reached.wait(PATIENCE)
-        # A queue is on disk a moment after it was declared, not at once.
-        time.sleep(max(declared + ON_DISK - time.monotonic(), 0))
-        rabbitmq.kill()
-
-    killer = threading.Thread(target=kill)
-    killer.start()
-    policy = {
-        "max_retries": 100,
-        "interval_start": 0.1,
-        # By this thread: a server ends with the thread that started it.
-        "errback": lambda error, pause: rabbitmq.start(),
-    }
-    with Connection(url) as connection:
-        producer = connection.Producer()
-        for number in range(attempts):
-            promise = producer.publish(
-                number, routing_key="durable", retry=True, retry_policy=policy
-            )
-            promise.then(lambda p, number=number: confirmed.append(number))
-            if number == 500:
-                reached.set()
-            if number == 2500:
-                killer.join()
-        connection.default_channel.wait_for_confirms(PATIENCE)
-
-    assert set(confirmed) == set(range(attempts))
-    with Connection(url) as connection:
-        queue = Queue("durable")(connection.default_channel)
-        found = []
-        while (message := queue.get(no_ack=True)) is not None:
-            found.append(message.payload)
-    assert set(found) == set(range(attempts))
-
-
-def test_alarm_does_not_hang_a_publisher(rabbitmq, url, connection):
-    options = {"blocked_timeout": 0.5}
-    with Connection(url, transport_options=options) as other:
-        producer = other.Producer()
-        producer.publish("before", routing_key="q").wait(PATIENCE)
-        rabbitmq.control("set_vm_memory_high_watermark", "0.0000001")
-        try:
-            with pytest.raises((ConnectionBlocked, ConfirmTimeout)) as caught:
-                for _ in range(1000):
-                    producer.publish("x" * 10_000, routing_key="q")
-            assert isinstance(caught.value, OperationalError)
-            assert other.connection.is_blocked
-            assert "low on memory" in other.connection.blocked_reason
-        finally:
-            rabbitmq.control("set_vm_memory_high_watermark", "0.4")
-        producer.publish("after", routing_key="q").wait(PATIENCE)
-        assert not other.connection.is_blocked

@@ -8,12 +8,11 @@ from kombu.exceptions import PublishRefused, UnroutableError
 from kombu.transport._amqp.confirms import (
     Confirmation,
     Confirmations,
-    Outbox,
     Publication,
-    outbox_of,
 )
 from kombu.transport._amqp.errors import MessageNacked, Unconfirmed
 from kombu.transport._amqp.message import Outgoing
+from kombu.transport._amqp.outbox import Outbox, outbox_of
 
 
 class Client:
@@ -121,6 +120,53 @@ def test_returned_message_is_confirmed_too():
     assert len(confirmations.failures) == 1
 
 
+def test_returned_message_is_known_by_its_body():
+    confirmations = Confirmations()
+    made = [confirmation(name, mandatory=True) for name in ("one", "two")]
+    for one, body in zip(made, ("first", "second")):
+        one.publication.message.body = body
+        confirmations.add(one)
+    error = UnroutableError("", "q")
+
+    assert confirmations.note_return("", "q", error, b"second")
+
+    assert [one.returned for one in made] == [None, error]
+
+
+def test_all_up_to_one_while_others_publish(three):
+    confirmations, made = three
+    made[0].then(lambda one: confirmations.add(confirmation("four")))
+
+    confirmations.settle(2, True, False)
+
+    assert states(made) == [True, True, False]
+    assert len(confirmations) == 2
+
+
+def test_settled_so_far(three):
+    confirmations, _ = three
+
+    confirmations.settle(2, False, False)
+    assert not confirmations.has_settled(2)
+
+    confirmations.settle(1, False, False)
+    confirmations.add(confirmation("four"))
+    assert confirmations.has_settled(2)
+    assert not confirmations.has_settled(3)
+
+
+def test_callback_that_fails_is_not_the_affair_of_others(three, caplog):
+    confirmations, made = three
+    told = []
+    made[0].then(lambda one: 1 / 0)
+    made[1].then(told.append)
+
+    confirmations.settle(2, True, False)
+
+    assert told == [made[1]]
+    assert "ZeroDivisionError" in caplog.text
+
+
 def test_callbacks(three):
     confirmations, (one, two, _) = three
     told = []
@@ -175,6 +221,6 @@ def test_outbox_belongs_to_a_connection():
 def test_child_process_has_an_outbox_of_its_own(monkeypatch):
     client = Client()
     outbox_of(client).put([confirmation()])
-    monkeypatch.setattr("kombu.transport._amqp.confirms.process.pid", -1)
+    monkeypatch.setattr("kombu.transport._amqp.outbox.process.pid", -1)
 
     assert not outbox_of(client)

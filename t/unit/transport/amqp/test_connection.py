@@ -16,13 +16,13 @@ from kombu.exceptions import (
     RecoverableConnectionError,
     UnroutableError,
 )
-from kombu.transport._amqp.confirms import outbox_of
 from kombu.transport._amqp.errors import (
     ConfirmTimeout,
     ConnectionBlocked,
     HeartbeatMissed,
     StaleDelivery,
 )
+from kombu.transport._amqp.outbox import outbox_of
 from t.unit.transport.amqp.broker import Broker
 
 PATIENCE = 10
