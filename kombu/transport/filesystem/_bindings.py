@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from kombu.transport.filesystem._clock import StoreClock
 
-__all__ = ("BindingFiles", "exchange_queue_t", "pattern_of")
+__all__ = ("BindingFiles", "exchange_queue_t")
 
 logger = get_logger(__name__)
 
@@ -40,8 +40,6 @@ _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 
 #: Exchanges of other names are unknown to kombu 5.7.
 _FIT = re.compile(r"(?!\.\.?\Z)[A-Za-z0-9_.-]+")
-
-_WORDS = {"*": r"[^\.]+", "#": ".*?"}
 
 #: Longest name that makes a file.
 _LONGEST = 255 - len(_ENDING)
@@ -53,24 +51,6 @@ class exchange_queue_t(NamedTuple):
     routing_key: str
     pattern: str
     queue: str
-
-
-def pattern_of(routing_key: str) -> str:
-    """Return the expression that kombu 5.7 writes for the key of a topic binding.
-
-    Other than ours, that of ``a.#`` does not match ``a``.
-    """
-    words = (
-        _WORDS.get(word) or re.escape(word).replace(r"\*", "*").replace(r"\#", "#")
-        for word in routing_key.split(".")
-    )
-    pattern = r"\.".join(words)
-    try:
-        re.compile(pattern)
-    except re.error:
-        # It would have each of its publishers fail.
-        pattern = re.escape(routing_key)
-    return f"^{pattern}$"
 
 
 class BindingFiles:

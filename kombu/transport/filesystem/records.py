@@ -24,11 +24,11 @@ from typing import TYPE_CHECKING, Any
 from kombu.transport.filesystem._bindings import (
     BindingFiles,
     exchange_queue_t,
-    pattern_of,
 )
 from kombu.transport.filesystem._errors import translated
 from kombu.transport.filesystem._owners import Owners
 from kombu.transport.filesystem._record_files import RecordFiles, Stored
+from kombu.transport.virtual.peer_patterns import pattern_of
 from kombu.transport.virtual.records import BINDING, EXCHANGE, RecordStore
 from kombu.transport.virtual.topology import binding_record
 from kombu.utils.json import loads
