@@ -111,7 +111,7 @@ class ClaimingChannel(ConsumingChannel):
         if qos._settled:
             qos.flush()
         if self._shares_topology:
-            self._refresh()
+            self._refresh_lightly()
         queues, limit = self._plan(self._active_queues, self.claim_limit)
         claims = self._claim(queues, limit) if queues else ()
         if not claims:
@@ -128,13 +128,18 @@ class ClaimingChannel(ConsumingChannel):
             limit = self._next_batch() if limit > 1 else 1
         elif room:
             limit = room
-        else:
-            queues = [queue for queue in queues if self._is_unlimited(queue)]
-        if self._selective:
-            queues = [queue for queue in queues if self._is_served(queue)]
+        queues = self._claimable(queues, room)
         if len(queues) > 1:
             queues = self._in_turn(queues)
         return queues, limit
+
+    def _claimable(self, queues: Sequence[str], room: int | None) -> Sequence[str]:
+        """Return those of *queues* of which we may have messages, with *room* left."""
+        if room == 0:
+            queues = [queue for queue in queues if self._is_unlimited(queue)]
+        if self._selective:
+            queues = [queue for queue in queues if self._is_served(queue)]
+        return queues
 
     def _next_batch(self) -> int:
         now = waiting.monotonic()

@@ -67,6 +67,13 @@ class ExchangesChannel(LeaseHooks):
         if topology is not None:
             topology.refresh(self)
 
+    def _refresh_lightly(self) -> None:
+        """Do so before messages are published or claimed.
+
+        A store that tells of changes with its other answers has less to do.
+        """
+        self._refresh()
+
     def _ask(self, ability: str) -> None:
         """Note that the application asks for *ability* (see ``Transport.ask``)."""
         self.connection.ask(ability)

@@ -40,7 +40,7 @@ class LeasedQoS(QoS):
         super().__init__(channel, prefetch_count)
         self.claimed: deque[Claim] = deque()
         # Acknowledged, but the store does not know it yet.
-        self._settled: list[Claim] = []
+        self._settled: deque[Claim] = deque()
 
     def begin(self) -> None:
         """Have what is in hand put back when the interpreter exits."""
@@ -78,14 +78,23 @@ class LeasedQoS(QoS):
         self._settled.append(claim)
         if len(self._settled) >= channel.settle_limit or not self.claimed:
             self.flush()
+        else:
+            channel.connection._flush_soon()
 
     def flush(self) -> None:
-        """Tell the store what is done with."""
+        """Tell the store what is done with; may be called from any thread."""
         settled = self._settled
-        if settled:
-            # Kept until the store has them: it may be lost meanwhile.
-            self.channel._settle(tuple(settled))
-            del settled[:]
+        batch = []
+        with suppress(IndexError):
+            while settled:  # others may add to it, or flush it too
+                batch.append(settled.popleft())
+        if not batch:
+            return
+        try:
+            self.channel._settle(batch)
+        except BaseException:
+            settled.extendleft(reversed(batch))  # not done with yet
+            raise
 
     def ack(self, delivery_tag: Any) -> None:
         """Have the message *delivery_tag* removed from the store."""

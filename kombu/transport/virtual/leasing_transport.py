@@ -9,6 +9,7 @@ from kombu.log import get_logger
 from kombu.transport import base
 from kombu.transport._options import InvalidTransportOption
 from kombu.transport.virtual.attendance import Attendance
+from kombu.transport.virtual.flusher import Flusher
 from kombu.transport.virtual.foreign_records import ForeignRecords
 from kombu.transport.virtual.keeper import Keeper
 from kombu.transport.virtual.local_records import LocalRecords
@@ -46,6 +47,9 @@ class LeasingTransport(base.Transport):
     #: What is done as time goes by; made with the first lease.
     _sweeper: Sweeper | None = None
     _keeper: Keeper | None = None
+
+    #: Sends acknowledgements that were gathered; made with the first of them.
+    _flusher: Flusher | None = None
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
         super().__init__(client, **kwargs)
@@ -144,6 +148,20 @@ class LeasingTransport(base.Transport):
                 if enter_again is not None:
                     enter_again()
 
+    def _flush_soon(self) -> None:
+        """Have acknowledgements that were gathered be sent before long."""
+        flusher = self._flusher
+        if flusher is None:
+            with self._lock:
+                flusher = self._flusher
+                if flusher is None:
+                    flusher = self._flusher = Flusher(self)
+        flusher.soon()
+
+    def _flush(self) -> None:
+        for channel in self._leasing_channels():
+            channel._qos.flush()
+
     def _leasing_channels(self) -> list[Any]:
         # A transport may have channels of another making altogether.
         channels = tuple(self.channels)
@@ -184,12 +202,11 @@ class LeasingTransport(base.Transport):
         Returns:
             Seconds until there may be more to do; None if there will not be.
         """
+        self._flush()
         leasing = self._leasing_channels()
-        for channel in leasing:
-            channel._qos.flush()
         if not leasing:
             return None
-        leasing[0]._refresh()
+        leasing[0]._refresh_lightly()
         return self._sweeper_of_own().idle()
 
     def _stop_keeping(self) -> None:
@@ -197,6 +214,9 @@ class LeasingTransport(base.Transport):
         keeper, self._keeper = self._keeper, None
         if keeper is not None:
             keeper.stop()
+        flusher, self._flusher = self._flusher, None
+        if flusher is not None:
+            flusher.stop()
 
     def _retire(self) -> None:
         """Give up the leases, and let go of the records."""

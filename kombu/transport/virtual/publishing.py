@@ -179,8 +179,20 @@ class PublishingChannel(PolicingChannel):
             InvalidMoment: Its delay or expiration is no number.
         """
         self._inplace_augment_message(message, exchange, routing_key)
+        others = (immediate, timeout, confirm_timeout, kwargs)
+        self._publish(message, exchange, routing_key, mandatory, others)
+
+    def _publish(
+        self,
+        message: dict[str, Any],
+        exchange: str,
+        routing_key: str,
+        mandatory: bool,
+        others: tuple[bool, float | None, float | None, dict[str, Any]],
+    ) -> None:
+        """Put *message*, which is complete, where it is to go."""
         if self._shares_topology:
-            self._refresh()
+            self._refresh_lightly()
         queues: Iterable[str] | None = ()
         if exchange and self._uses_routing_table:
             # The usual way: nothing but a look into the table.
@@ -205,12 +217,13 @@ class PublishingChannel(PolicingChannel):
         if queues is not None and is_plain and self._puts_without_options:
             self._put_into(queues, message)
             return
+        immediate, timeout, confirm_timeout, more = others
         options = {
             "mandatory": mandatory,
             "immediate": immediate,
             "timeout": timeout,
             "confirm_timeout": confirm_timeout,
-            **kwargs,
+            **more,
         }
         if queues is None:
             message = self._with_moments(message, None, self._store_time())

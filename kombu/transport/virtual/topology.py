@@ -116,6 +116,11 @@ class SharedTopology:
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: version {self._version!r} of {self.records!r}>"
 
+    @property
+    def version(self) -> object:
+        """The version that the state has been brought to; None if to none."""
+        return self._version
+
     # -- reading ---------------------------------------------------------------
 
     def refresh(self, channel: Any) -> None:
