@@ -27,8 +27,16 @@ TRANSPORT_ALIASES: dict[str, str] = {
     "librabbitmq": "kombu.transport.librabbitmq:Transport",
     "memory": "kombu.transport.memory:Transport",
     "pyamqp": "kombu.transport.pyamqp:Transport",
+    "redis": "kombu.transport.redis:Transport",
+    "redis+cluster": "kombu.transport.redis:ClusterTransport",
+    "redis+socket": "kombu.transport.redis:UnixSocketTransport",
+    "rediss": "kombu.transport.redis:SSLTransport",
+    "rediss+cluster": "kombu.transport.redis:SSLClusterTransport",
+    "sentinel": "kombu.transport.redis:SentinelTransport",
     "sqla": "kombu.transport.sqlalchemy:Transport",
     "sqlalchemy": "kombu.transport.sqlalchemy:Transport",
+    "valkey": "kombu.transport.redis:Transport",
+    "valkeys": "kombu.transport.redis:SSLTransport",
 }
 
 DEFAULT_TRANSPORT = "amqp"

@@ -1,0 +1,338 @@
+"""Claims: from a queue's lists to the in-flight record, and out of it again.
+
+A tag of ours is ``k6:<owner>:<number>:<place>:<queue>``; what old peers have in flight
+has tags of another form.  The value is what they write: ``[message, exchange, routing
+key]``, with the default exchange and the queue, so that they put it back to where it
+came from.
+"""
+
+from __future__ import annotations
+
+import json
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from kombu.transport.redis.errors import ServerLost
+from kombu.transport.redis.resp import Part, part
+from kombu.transport.redis.server import Request
+from kombu.transport.virtual.claims import DELIVERY_COUNT, Claim, redelivered
+from kombu.transport.virtual.wire import pack, unpack
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Sequence
+
+    from kombu.transport.redis.clock import ServerClock
+    from kombu.transport.redis.keys import Keys
+    from kombu.transport.redis.server import Server
+
+__all__ = ("OUR_MARK", "Claims", "delivery_count_of", "ending_of", "queue_of_tag")
+
+#: How tags of ours begin.
+OUR_MARK = "k6:"
+
+#: Most messages moved by one script, which nothing else can run beside.
+_MOST = 500
+
+
+def ending_of(queue: str) -> str:
+    """Return how the in-flight value of a message of *queue* ends."""
+    return f', "", {json.dumps(queue)}]'
+
+
+def queue_of_tag(tag: str) -> str:
+    """Return the queue that a tag of ours names."""
+    return tag.split(":", 4)[4]
+
+
+def delivery_count_of(envelope: Any) -> int:
+    """Return how often *envelope* was delivered before, by what it says itself."""
+    try:
+        properties = envelope["properties"]
+        found = properties.get(DELIVERY_COUNT)
+        if isinstance(found, int):
+            return found
+        # As old peers mark it, who do not count.
+        info = properties.get("delivery_info") or {}
+        marked = info.get("redelivered") or envelope["headers"].get("redelivered")
+        return int(bool(marked))
+    except (TypeError, LookupError, AttributeError):
+        return 0
+
+
+class Claims:
+    """The in-flight record, for one connection.
+
+    Arguments:
+        server: The server.
+        keys: Its keys.
+        clock: The server's clock.
+        owner: Id of the connection.
+        lease: Seconds that a claim lasts unless it is renewed.
+        levels_of: Returns the levels of a queue, in the order of service.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        keys: Keys,
+        clock: ServerClock,
+        owner: str,
+        lease: float,
+        levels_of: Callable[[str], tuple[int, ...]],
+    ) -> None:
+        self._server = server
+        self._keys = keys
+        self._clock = clock
+        self._mark = f"{OUR_MARK}{owner}"
+        self._lease = part(float(lease))
+        self._levels_of = levels_of
+        self._numbers = count(1)
+        #: Version of the topology that the last claim has seen.
+        self.seen_version: bytes | None = None
+        #: When the next message is due that rests in the queues of the last claim.
+        self.next_due: float | None = None
+        #: The queues that the last claim has looked into.
+        self.looked_into: frozenset[str] = frozenset()
+        # Claims whose reply was lost: they were made, or not.
+        self._unsure: list[tuple[str, tuple[str, ...]]] = []
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._mark}>"
+
+    def next_prefix(self) -> str:
+        """Return the beginning of the tags of one script."""
+        return f"{self._mark}:{next(self._numbers):08d}"
+
+    def describing(self, queue: str) -> Part:
+        """Return the arguments that describe *queue* to a script."""
+        levels = ",".join(map(str, self._levels_of(queue)))
+        return part(levels, ending_of(queue), queue)
+
+    # -- claiming --------------------------------------------------------------
+
+    def claim(
+        self, queues: Sequence[str], limit: int, version: bytes | None = None
+    ) -> list[Claim]:
+        """Claim up to *limit* messages of *queues*.
+
+        Arguments:
+            queues: Names.
+            limit: The number.
+            version: What we know of the topology: if it is another, nothing is
+                claimed, and :attr:`seen_version` differs.
+        """
+        if self._unsure:
+            self._give_back_unsure()
+        self.looked_into = frozenset(queues)
+        if self._server.is_cluster and len(queues) > 1:
+            return self._claim_one_by_one(queues, limit)
+        keys = self._keys
+        first = keys.queue(queues[0])
+        names = (first.unacked, first.ledger, keys.version)
+        if self._server.is_cluster:
+            # The version lives on another node.
+            names = (first.unacked, first.ledger, f"{first.base}.version")
+        prefix = self.next_prefix()
+        arguments = part(min(limit, _MOST)) + self._lease
+        arguments += part(prefix, keys.sep, "*" if version is None else version)
+        all_keys = part(*names)
+        for queue in queues:
+            all_keys += keys.claiming(queue)
+            arguments += self.describing(queue)
+        request = Request("claim", all_keys, arguments, first.base)
+        reply = self._run(request, prefix, tuple(queues))
+        self.seen_version = reply[0]
+        self._clock.read(reply[1])
+        self.next_due = float(reply[2]) / 1000 if reply[2] else None
+        return self._claims_in(reply[3:], prefix, queues)
+
+    def _claim_one_by_one(self, queues: Sequence[str], limit: int) -> list[Claim]:
+        """Claim where the queues are on several nodes: first a share of each."""
+        claims: list[Claim] = []
+        moments = []
+        share = max(limit // len(queues), 1)
+        for most in (share, limit):
+            for queue in queues:
+                want = min(most, limit - len(claims))
+                if want > 0:
+                    claims += self.claim((queue,), want)
+                    if self.next_due is not None:
+                        moments.append(self.next_due)
+            if share == limit:
+                break
+        self.looked_into = frozenset(queues)
+        self.next_due = min(moments, default=None)
+        return claims
+
+    def claim_expired(self, queue: str, limit: int) -> list[Claim]:
+        """Claim what has expired at the head of *queue*."""
+        found = self._keys.queue(queue)
+        prefix = self.next_prefix()
+        keys = part(found.unacked, found.ledger) + self._keys.claiming(queue)
+        arguments = part(min(limit, _MOST)) + self._lease
+        arguments += part(prefix, self._keys.sep) + self.describing(queue)
+        request = Request("claim_expired", keys, arguments, found.base)
+        return self._claims_in(self._run(request, prefix, (queue,)), prefix, (queue,))
+
+    def _run(self, request: Request, prefix: str, queues: tuple[str, ...]) -> Any:
+        try:
+            return self._server.run(request, is_repeatable=False)
+        except ServerLost:
+            # It may have been carried out all the same.
+            self._unsure.append((prefix, queues))
+            raise
+
+    def _claims_in(
+        self, reply: Sequence[Any], prefix: str, queues: Sequence[str]
+    ) -> list[Claim]:
+        claims = []
+        for place in range(0, len(reply), 2):
+            queue = queues[reply[place] - 1]
+            tag = f"{prefix}:{place // 2 + 1:05d}:{queue}"
+            envelope = unpack(reply[place + 1])
+            claims.append(Claim(queue, envelope, tag, delivery_count_of(envelope)))
+        return claims
+
+    def claims_in(self, reply: Sequence[Any], prefix: str, queue: str) -> list[Claim]:
+        """Return the claims in the *reply* of a script that had *prefix*."""
+        return self._claims_in(reply, prefix, (queue,))
+
+    def _give_back_unsure(self) -> None:
+        """Put back what was claimed by scripts whose replies were lost."""
+        unsure, self._unsure = self._unsure, []
+        try:
+            while unsure:
+                prefix, queues = unsure[0]
+                for queue in queues:
+                    self._give_back_tags(prefix, queue)
+                del unsure[0]
+        except BaseException:
+            self._unsure += unsure
+            raise
+
+    def _give_back_tags(self, prefix: str, queue: str) -> None:
+        found = self._keys.queue(queue)
+        keys = part(found.unacked, found.ledger) + self._list_and_bell(queue, 0)
+        length = len(ending_of(queue).encode())
+        tags = [f"{prefix}:{place:05d}:{queue}" for place in range(_MOST, 0, -1)]
+        arguments = part(0, 0, *[x for tag in tags for x in (tag, 1, "", length)])
+        self._server.run(Request("release", keys, arguments, found.base))
+
+    # -- settling --------------------------------------------------------------
+
+    def settle(self, claims: Collection[Claim]) -> None:
+        """Remove *claims* from the record."""
+        by_index: dict[str, tuple[Part, list[str]]] = {}
+        for claim in claims:
+            if claim.token is not None:
+                found = self._keys.queue(claim.queue)
+                entry = by_index.get(found.ledger)
+                if entry is None:
+                    keys = part(found.unacked, found.ledger)
+                    entry = by_index[found.ledger] = (keys, [])
+                entry[1].append(claim.token)
+        requests = [
+            Request("settle", keys, part(*tags), index)
+            for index, (keys, tags) in by_index.items()
+        ]
+        if requests:
+            self._server.run_all(requests)
+
+    def release(
+        self, claims: Sequence[Claim], level_of: Callable[[str, Any], int]
+    ) -> None:
+        """Put *claims* back to the head of their queues, in their order."""
+        entries = []
+        for claim in reversed(claims):
+            if claim.token is None:
+                continue
+            text = ""
+            envelope = claim.envelope
+            if claim.was_delivered:
+                envelope = redelivered(envelope, claim.deliveries_when_released)
+                text = pack(envelope) if isinstance(envelope, dict) else ""
+            level = level_of(claim.queue, envelope)
+            entries.append((claim.token, claim.queue, level, text))
+        self.put_back(entries, None)
+
+    def put_back(
+        self,
+        entries: Sequence[tuple[str, str, int, str]],
+        lost_for: float | None,
+    ) -> None:
+        """Put messages in flight back to the head of their queues.
+
+        Arguments:
+            entries: Tag, queue, level and new text (empty for the old one) of each,
+                the last one to be delivered first.
+            lost_for: If given, only those are concerned whose lease ended so many
+                seconds ago.
+        """
+        by_index: dict[str, list[tuple[str, str, int, str]]] = {}
+        for entry in entries:
+            by_index.setdefault(self._keys.queue(entry[1]).ledger, []).append(entry)
+        requests = []
+        for index, group in by_index.items():
+            pairs: dict[tuple[str, int], int] = {}
+            keys = part(self._keys.queue(group[0][1]).unacked, index)
+            values: list[Any] = [int(lost_for is not None), float(lost_for or 0)]
+            for tag, queue, level, text in group:
+                place = pairs.get((queue, level))
+                if place is None:
+                    place = pairs[queue, level] = len(pairs) + 1
+                    keys += self._list_and_bell(queue, level)
+                values += (tag, place, text, len(ending_of(queue).encode()))
+            requests.append(Request("release", keys, part(*values), index))
+        if requests:
+            self._server.run_all(requests)
+
+    def move(
+        self, tag: str, queue: str, copies: Sequence[tuple[str, int, str]]
+    ) -> bool:
+        """Settle a message in flight, and put copies of it into queues.
+
+        In a cluster, where that can not be one step, the copies are put first.
+
+        Arguments:
+            tag: Its tag.
+            queue: Its queue.
+            copies: Queue, level and text of each.
+
+        Returns:
+            Whether it was in flight.
+        """
+        found = self._keys.queue(queue)
+        keys = part(found.unacked, found.ledger)
+        if self._server.is_cluster:
+            for name, level, text in copies:
+                self._put(name, level, text)
+            request = Request("settle", keys, part(tag), found.base)
+            return bool(self._server.run(request))
+        texts = [text for _, _, text in copies]
+        for name, level, _ in copies:
+            keys += self._list_and_bell(name, level)
+        request = Request("move", keys, part(tag, *texts), found.base)
+        return bool(self._server.run(request))
+
+    def _put(self, queue: str, level: int, text: str) -> None:
+        pair = self._list_and_bell(queue, level)
+        arguments = part(0, "", "", text)
+        base = self._keys.queue(queue).base
+        self._server.run(Request("put", pair, arguments, base), is_repeatable=False)
+
+    def _list_and_bell(self, queue: str, level: int) -> Part:
+        return part(self._keys.list(queue, level), self._keys.queue(queue).bell)
+
+    def extend(self, claims: Collection[Claim]) -> None:
+        """Renew the leases of *claims*."""
+        by_index: dict[str, list[str]] = {}
+        for claim in claims:
+            if claim.token is not None:
+                index = self._keys.queue(claim.queue).ledger
+                by_index.setdefault(index, []).append(claim.token)
+        requests = [
+            Request("extend", part(index), self._lease + part(*tags), index)
+            for index, tags in by_index.items()
+        ]
+        if requests:
+            self._server.run_all(requests)

@@ -1,0 +1,163 @@
+"""The connections of one transport to one server: as many as threads need at once."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+from kombu.exceptions import ConnectionLimitExceeded
+from kombu.transport.redis.errors import ServerLost, is_lost
+from kombu.utils import waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kombu.transport.redis.link import Link
+
+__all__ = ("Lines", "Quota")
+
+#: Seconds that a thread waits for a connection of which there are too many.
+_PATIENCE = 30.0
+
+
+class Quota:
+    """How many connections there may be, of all kinds together.
+
+    Arguments:
+        limit: The number (``max_connections``).
+    """
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.used = 0
+        self._lock = threading.Lock()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self.used} of {self.limit} used>"
+
+    def take(self) -> bool:
+        """Take one; return whether there was one left."""
+        with self._lock:
+            if self.used >= self.limit:
+                return False
+            self.used += 1
+            return True
+
+    def give(self, count: int = 1) -> None:
+        """Give back *count*."""
+        with self._lock:
+            self.used = max(self.used - count, 0)
+
+
+class Lines:
+    """Links that threads take in turn.
+
+    A forked child opens its own: those of its parent are left alone.
+
+    Arguments:
+        make_link: Returns a link that is not open yet.
+        quota: How many there may be.
+    """
+
+    def __init__(self, make_link: Callable[[], Link], quota: Quota) -> None:
+        self._make_link = make_link
+        self._quota = quota
+        self._begin()
+
+    def _begin(self) -> None:
+        self._pid = os.getpid()
+        self._idle: deque[Link] = deque()
+        self._made = 0
+        self._freed = threading.Condition(threading.Lock())
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self._idle)} of {self._made} idle>"
+
+    def exchange(self, data: bytes, count: int, is_repeatable: bool) -> list[Any]:
+        """Send commands, and return their replies; errors among them too.
+
+        Arguments:
+            data: The commands.
+            count: How many they are.
+            is_repeatable: Whether it does no harm if they are run twice: they are
+                tried again when a connection turns out to be lost.
+
+        Raises:
+            ServerLost: The server can not be reached.
+        """
+        if self._pid != os.getpid():
+            self._begin()
+            self._quota.used = 0
+        link = self._take()
+        try:
+            replies = self._exchange(link, data, count, is_repeatable)
+            for reply in replies:
+                if isinstance(reply, Exception) and is_lost(reply):
+                    # It has another role now, and so may the other connections.
+                    link.close()
+                    self._drop_idle()
+                    break
+            return replies
+        finally:
+            self._give(link)
+
+    def _exchange(
+        self, link: Link, data: bytes, count: int, is_repeatable: bool
+    ) -> list[Any]:
+        was_proven = link.is_proven
+        try:
+            return link.exchange(data, count)
+        except ServerLost:
+            # Those that wait were made at the same time, and have the same fate.
+            self._drop_idle()
+            if not (is_repeatable and was_proven):
+                raise
+            return link.exchange(data, count)
+
+    def _take(self) -> Link:
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return self._make_or_wait()
+
+    def _make_or_wait(self) -> Link:
+        end = waiting.monotonic() + _PATIENCE
+        with self._freed:
+            while True:
+                if self._idle:
+                    return self._idle.pop()
+                if self._quota.take():
+                    self._made += 1
+                    return self._make_link()
+                left = end - waiting.monotonic()
+                if left <= 0:
+                    raise ConnectionLimitExceeded(
+                        f"all {self._quota.limit} connections are in use: raise the "
+                        "transport option max_connections"
+                    )
+                waiting.wait_on(self._freed, left)
+
+    def _give(self, link: Link) -> None:
+        self._idle.append(link)
+        if self._made > 1:
+            with self._freed:
+                self._freed.notify()
+
+    def _drop_idle(self) -> None:
+        while self._idle:
+            try:
+                link = self._idle.pop()
+            except IndexError:  # another thread was faster
+                return
+            link.close()
+            with self._freed:
+                self._made -= 1
+                self._quota.give()
+                self._freed.notify()
+
+    def close(self) -> None:
+        """Close the links that nobody uses."""
+        if self._pid == os.getpid():
+            self._drop_idle()

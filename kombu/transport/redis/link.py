@@ -1,0 +1,148 @@
+"""One connection to a server, by redis-py's; used by one thread at a time.
+
+Commands are sent as bytes that were made before, several at once where there are
+several, and replies are read in one go.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from redis import exceptions as redis_errors
+
+from kombu.transport.redis.errors import ServerLost
+from kombu.utils import waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ("Link",)
+
+#: Seconds without use after which it is looked whether the server has hung up.
+_REST = 1.0
+
+
+class Link:
+    """A connection that is opened when it is used, and again when it was lost.
+
+    Each time by another connection of redis-py: the server may have another address
+    then, and the password be another one.
+
+    Arguments:
+        make_connection: Returns a connection of redis-py that is not open yet.
+        where: The server, for people.
+        secret: What the text of an error must not show.
+    """
+
+    def __init__(
+        self,
+        make_connection: Callable[[], Any],
+        where: str,
+        secret: str | None = None,
+    ) -> None:
+        self._make_connection = make_connection
+        self._connection: Any = None
+        self._where = where
+        self._secret = secret
+        self._used_at = 0.0
+        #: Whether something was answered since it was opened.
+        self.is_proven = False
+
+    def __repr__(self) -> str:
+        state = "proven" if self.is_proven else "new"
+        return f"<{type(self).__name__}: to {self._where}, {state}>"
+
+    def exchange(self, data: bytes, count: int) -> list[Any]:
+        """Send commands, and return their replies.
+
+        An error that the server answers with is returned, not raised.
+
+        Arguments:
+            data: The commands.
+            count: How many they are.
+
+        Raises:
+            ServerLost: The connection could not be made, or was lost.
+        """
+        self.send(data)
+        return [self.read() for _ in range(count)]
+
+    def send(self, data: bytes) -> None:
+        """Send commands.
+
+        Raises:
+            ServerLost: The connection could not be made, or was lost.
+        """
+        now = waiting.monotonic()
+        try:
+            if self.is_proven and now - self._used_at > _REST and self._has_hung_up():
+                self.close()
+            self._used_at = now
+            connection = self._connection
+            if connection is None:
+                connection = self._make_connection()
+                connection.connect()
+                self._connection = connection
+            connection.send_packed_command([data])
+        except (redis_errors.RedisError, OSError) as exc:
+            self._raise_lost(exc)
+
+    def _has_hung_up(self) -> bool:
+        # Nothing was asked: what can be read is the end.
+        return bool(self._open_connection().can_read(timeout=0))
+
+    def _open_connection(self) -> Any:
+        connection = self._connection
+        if connection is None:
+            raise redis_errors.ConnectionError("it was closed meanwhile")
+        return connection
+
+    def read(self) -> Any:
+        """Return the next reply; an error of the server is returned, too.
+
+        Raises:
+            ServerLost: The connection was lost.
+        """
+        try:
+            reply = self._open_connection().read_response()
+        except redis_errors.ConnectionError as exc:
+            if isinstance(exc, redis_errors.BusyLoadingError):
+                return exc
+            self._raise_lost(exc)
+        except redis_errors.ResponseError as exc:
+            self.is_proven = True
+            return exc
+        except (redis_errors.RedisError, OSError) as exc:
+            self._raise_lost(exc)
+        self.is_proven = True
+        return reply
+
+    def can_read(self, seconds: float) -> bool:
+        """Wait for something to be read; return whether there is something.
+
+        Raises:
+            ServerLost: The connection was lost.
+        """
+        try:
+            return bool(self._open_connection().can_read(timeout=seconds))
+        except (redis_errors.RedisError, OSError) as exc:
+            self._raise_lost(exc)
+
+    def close(self) -> None:
+        """Disconnect; who reads in another thread gets an error."""
+        self.is_proven = False
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(redis_errors.RedisError, OSError):
+                connection.disconnect()
+
+    def _raise_lost(self, error: Exception) -> NoReturn:
+        self.close()
+        text = str(error)
+        if self._secret:
+            text = text.replace(self._secret, "**")
+        kind = type(error).__name__
+        raise ServerLost(
+            f"{self._where} can not be reached: {text} ({kind})"
+        ) from error

@@ -1,0 +1,116 @@
+"""One server, or a master that Sentinel names: what it is asked, and what it answers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from redis import exceptions as redis_errors
+
+from kombu.transport.redis.errors import refused
+from kombu.transport.redis.lines import Lines, Quota
+from kombu.transport.redis.resp import Part, command, part
+from kombu.transport.redis.scripts import script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kombu.transport.redis.link import Link
+    from kombu.transport.redis.resp import Argument
+
+__all__ = ("Request", "Server")
+
+
+class Request(NamedTuple):
+    """One script to be run, or a plain command.
+
+    Attributes:
+        name: Name of the script, or of the command if there are no keys.
+        keys: The keys of the script.
+        arguments: Its arguments, or those of the command.
+        slot_key: A key that says which node of a cluster has them.
+        is_plain: Whether it is a command.
+    """
+
+    name: str
+    keys: Part
+    arguments: Part
+    slot_key: str
+    is_plain: bool = False
+
+    @classmethod
+    def plain(cls, name: str, key: str, *arguments: Argument) -> Request:
+        """Return a request that is the command *name* on *key*."""
+        return cls(name, part(key), part(*arguments), key, True)
+
+    def packed(self, rings_by_channel: bool, whole: bool = False) -> bytes:
+        """Return it as it is sent."""
+        if self.is_plain:
+            return command(part(self.name), self.keys, self.arguments)
+        called = script(self.name, rings_by_channel)
+        return command(*called.call(self.keys, self.arguments, whole=whole))
+
+
+class Server:
+    """A server.
+
+    Arguments:
+        make_link: Returns a link to it that is not open yet.
+        quota: How many connections there may be.
+        where: The server, for people.
+    """
+
+    #: Whether keys are spread over nodes.
+    is_cluster = False
+
+    def __init__(self, make_link: Callable[[], Link], quota: Quota, where: str) -> None:
+        self._lines = Lines(make_link, quota)
+        self._where = where
+        self.make_link = make_link
+        self.quota = quota
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {self._where}>"
+
+    def run(self, request: Request, is_repeatable: bool = True) -> Any:
+        """Have one request carried out, and return the reply.
+
+        Arguments:
+            request: The request.
+            is_repeatable: Whether it does no harm if it is carried out twice.
+
+        Raises:
+            ServerLost: The server can not be reached, or is none any more.
+            ServerRefused: It refuses.
+        """
+        return self.run_all((request,), is_repeatable)[0]
+
+    def run_all(
+        self, requests: Sequence[Request], is_repeatable: bool = True
+    ) -> list[Any]:
+        """Have requests carried out in one round trip, and return the replies.
+
+        Raises:
+            ServerLost: The server can not be reached, or is none any more.
+            ServerRefused: It refuses one of them; the others were carried out.
+        """
+        packed = [one.packed(self.is_cluster) for one in requests]
+        data = packed[0] if len(packed) == 1 else b"".join(packed)
+        replies = self._lines.exchange(data, len(requests), is_repeatable)
+        for place, reply in enumerate(replies):
+            if isinstance(reply, Exception):
+                replies[place] = self._after(reply, requests[place], is_repeatable)
+        return replies
+
+    def _after(self, error: Exception, request: Request, is_repeatable: bool) -> Any:
+        """Return the reply to *request* after all; or raise *error* as ours."""
+        if isinstance(error, redis_errors.NoScriptError):
+            data = request.packed(self.is_cluster, whole=True)
+            (reply,) = self._lines.exchange(data, 1, is_repeatable)
+            if not isinstance(reply, Exception):
+                return reply
+            error = reply
+        raise refused(error, self._where, request.name) from error
+
+    def close(self) -> None:
+        """Close the connections that nobody uses."""
+        self._lines.close()

@@ -1,0 +1,332 @@
+"""The transport: one server, and who is woken when there are messages."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from kombu.exceptions import DriverNotInstalled
+from kombu.transport import virtual
+from kombu.transport._capabilities import NATIVE, Support, leased_abilities
+from kombu.transport.redis.channel import Channel
+from kombu.transport.redis.keys import Keys
+from kombu.transport.redis.options import LONGEST_WAIT, Settings
+from kombu.transport.redis.parameters import DEFAULT_PORT, Parameters
+from kombu.transport.virtual.ranks import KOMBU
+from kombu.utils.objects import cached_property
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from kombu.transport.redis.broker import RedisBroker
+    from kombu.transport.redis.lines import Quota
+    from kombu.transport.redis.link import Link
+    from kombu.transport.redis.server import Server
+    from kombu.transport.virtual.records import RecordStore
+
+__all__ = ("SSLTransport", "Transport", "UnixSocketTransport")
+
+#: Seconds between looks where there is no connection to wait by.
+_BLIND_INTERVAL = 0.1
+
+#: Seconds after which it is looked again in any case.
+_LONGEST_PAUSE = 60.0
+
+_DEFAULT_CONNECTIONS = 10
+
+
+class _DriverErrors:
+    """A tuple of errors that is made when it is asked for: it needs the driver.
+
+    Arguments:
+        attribute: Name of the base class's tuple, which they are added to.
+        *names: Of redis-py's errors.
+    """
+
+    def __init__(self, attribute: str, *names: str) -> None:
+        self._attribute = attribute
+        self._names = names
+
+    def __get__(self, instance: Any, owner: Any) -> tuple[type[BaseException], ...]:
+        inherited = getattr(virtual.Transport, self._attribute)
+        try:
+            from redis import exceptions
+        except ImportError:
+            return tuple(inherited)
+        return (*inherited, *(getattr(exceptions, name) for name in self._names))
+
+
+class Transport(virtual.Transport):
+    """The Redis transport."""
+
+    __module__ = "kombu.transport.redis"
+
+    Channel = Channel
+
+    polling_interval = None
+    is_woken_by_store = True
+    default_port: Any = DEFAULT_PORT
+    driver_type = "redis"
+    driver_name = "redis"
+    knows_all_options = True
+
+    #: Whether URLs name a UNIX socket.
+    _is_socket = False
+
+    #: Whether TLS is spoken whatever the connection says.
+    _uses_tls = False
+
+    #: Seconds after which a wait for messages ends, and begins again.
+    brpop_timeout = 2
+
+    #: Errors that mean that the connection is lost, the driver's own included.
+    connection_errors: Any = _DriverErrors(
+        "connection_errors", "ConnectionError", "TimeoutError", "ReadOnlyError"
+    )
+
+    #: Errors that mean that something was refused, the driver's own included.
+    channel_errors: Any = _DriverErrors(
+        "channel_errors", "DataError", "InvalidResponse", "ResponseError"
+    )
+
+    implements = virtual.Transport.implements.extend(
+        asynchronous=True,
+        batch_publish=True,
+        abilities={
+            **leased_abilities,
+            "tls": Support(NATIVE),
+            "fanout": Support(
+                NATIVE, "reaches who listens; each bound queue with fanout='durable'"
+            ),
+        },
+    )
+
+    def __init__(self, client: Any, **kwargs: Any) -> None:
+        self._opening = threading.Lock()
+        self._broker: RedisBroker | None = None
+        self._pid = os.getpid()
+        super().__init__(client, **kwargs)
+
+    def driver_version(self) -> str:
+        """Return the version of redis-py; N/A without it."""
+        try:
+            import redis
+        except ImportError:
+            return "N/A"
+        return str(redis.__version__)
+
+    @property
+    def supports_batch_publish(self) -> bool:
+        """Whether messages may be published in batches."""
+        return bool(self.Channel.supports_batch_publish)
+
+    # -- the server ------------------------------------------------------------------
+
+    @cached_property
+    def settings(self) -> Settings:
+        """What the options say of how the server is used."""
+        return Settings.of(self._options(), self.parameters.database)
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """What connections are made with."""
+        return Parameters.of(
+            self._client_for_parameters(), self._is_socket, self._uses_tls
+        )
+
+    def _client_for_parameters(self) -> Any:
+        return self.client
+
+    def _options(self) -> dict[str, Any]:
+        return self.client.transport_options or {}
+
+    @property
+    def broker(self) -> RedisBroker:
+        """The server, opened when it is first asked for."""
+        broker = self._broker
+        if broker is None or self._pid != os.getpid():
+            with self._opening:
+                broker = self._broker
+                if broker is None or self._pid != os.getpid():
+                    # A forked child has connections and threads of its own.
+                    broker = self._open()
+                    self._broker, self._pid = broker, os.getpid()
+        return broker
+
+    def _open(self) -> RedisBroker:
+        try:
+            from kombu.transport.redis.broker import RedisBroker
+            from kombu.transport.redis.lines import Quota
+        except ModuleNotFoundError as exc:
+            if exc.name is None or exc.name.partition(".")[0] != "redis":
+                raise
+            raise DriverNotInstalled(
+                "redis-py is not installed: pip install 'kombu[redis]'"
+            ) from exc
+        options = self._options()
+        quota = Quota(int(options.get("max_connections") or _DEFAULT_CONNECTIONS))
+        server = self._make_server(quota)
+        silence = options.get("health_check_interval", 25)
+        return RedisBroker(
+            self,
+            server,
+            self._make_keys(server.is_cluster),
+            self.settings,
+            self.visibility_timeout,
+            float(silence or 0),
+            self._compat_prefix(),
+            self.levels_of,
+            self.level_of,
+            self._route,
+        )
+
+    def _make_keys(self, in_cluster: bool) -> Keys:
+        options = self._options()
+        return Keys(
+            options.get("global_keyprefix") or "",
+            options.get("sep") or Channel.sep,
+            options.get("unacked_key") or Channel.unacked_key,
+            options.get("unacked_index_key") or Channel.unacked_index_key,
+            in_cluster,
+        )
+
+    def _make_server(self, quota: Quota) -> Server:
+        from kombu.transport.redis.server import Server
+
+        return Server(self._link_maker(), quota, self.parameters.where)
+
+    def _link_maker(self) -> Callable[[], Link]:
+        from kombu.transport.redis.link import Link
+
+        parameters = self.parameters
+        return lambda: Link(parameters.connection, parameters.where, parameters.secret)
+
+    def _compat_prefix(self) -> str | None:
+        return None
+
+    def client_of_driver(self) -> Any:
+        """Return a client of redis-py for the same server."""
+        from redis import ConnectionPool, Redis
+
+        # The pool takes over how connections are made, not the one given.
+        given = self.parameters.connection()
+        pool = ConnectionPool(connection_class=type(given), **self._pool_arguments())
+        return Redis(connection_pool=pool)
+
+    def _pool_arguments(self) -> dict[str, Any]:
+        parameters = self.parameters
+        arguments = {**parameters.common, "db": parameters.database}
+        if parameters.path is not None:
+            return {**arguments, "path": parameters.path}
+        return {**arguments, "host": parameters.host, "port": parameters.port}
+
+    def _make_records(self) -> RecordStore:
+        return self.broker.records
+
+    def establish_connection(self) -> Any:
+        """Connect to the server.
+
+        Raises:
+            ServerLost: It can not be reached.
+            ServerRefused: It does not let us.
+        """
+        self.broker.clock.forget()
+        self.broker.time()
+        return super().establish_connection()
+
+    def close_connection(self, connection: Any) -> None:
+        """Close all channels, and the connections to the server."""
+        try:
+            super().close_connection(connection)
+        finally:
+            if self._broker is not None and self._pid == os.getpid():
+                self._broker.close()
+
+    # -- levels of priority ----------------------------------------------------------
+
+    @property
+    def _orders_as_kombu(self) -> bool:
+        mode = self._options().get("priority_mode") or self.Channel.priority_mode
+        return bool(mode == KOMBU)
+
+    def levels_of(self, queue: str) -> tuple[int, ...]:
+        """Return the levels of *queue*, in the order of service."""
+        if self._orders_as_kombu:
+            return self.settings.priority_steps  # type: ignore[no-any-return]
+        policy = self.state.policies.get(queue)
+        highest = 0 if policy is None else policy.max_priority or 0
+        return tuple(range(highest, -1, -1))
+
+    def level_of(self, queue: str, envelope: Any) -> int:
+        """Return the level of *envelope* in *queue*."""
+        try:
+            priority = int(envelope["properties"]["priority"])
+        except (TypeError, ValueError, LookupError):
+            priority = 0
+        if self._orders_as_kombu:
+            found = 0
+            for step in self.settings.priority_steps:
+                if step <= priority:
+                    found = step
+            return found
+        return min(max(priority, 0), self.levels_of(queue)[0])
+
+    def _route(self, exchange: str, routing_key: str) -> Iterable[str]:
+        try:
+            return self.state.routes.route(exchange, routing_key, {})
+        except KeyError:
+            return ()
+
+    # -- waking ------------------------------------------------------------------------
+
+    def has_looked(self, found: bool) -> None:
+        """Note that it was looked for messages, and whether there were some."""
+        bell = self.broker.bell() if self._callbacks else None
+        if bell is not None:
+            if found and bell.was_silent:
+                bell.hurry()
+            bell.was_silent = False
+
+    def _idle(self) -> float | None:
+        pause = super()._idle()
+        if pause is not None:
+            pause = min(pause, _LONGEST_PAUSE)
+        queues = self._queues_to_wait_for()
+        if not self._callbacks:
+            return pause
+        bell = self.broker.bell()
+        if bell is None:
+            return _BLIND_INTERVAL if pause is None else min(pause, _BLIND_INTERVAL)
+        if self.broker.fanout.has_arrivals():
+            return 0.0
+        bell.arm(queues)
+        if self.broker.server.is_cluster:
+            # What rings while nobody listens is not kept.
+            pause = LONGEST_WAIT if pause is None else min(pause, LONGEST_WAIT)
+        return pause
+
+    def _queues_to_wait_for(self) -> tuple[str, ...]:
+        queues: dict[str, None] = {}
+        for channel in self._leasing_channels():
+            if channel._is_flowing:
+                active = tuple(channel._active_queues)
+                room = channel._qos.room()
+                queues.update(dict.fromkeys(channel._claimable(active, room)))
+        return tuple(queues)
+
+
+class SSLTransport(Transport):
+    """The Redis transport, by TLS."""
+
+    __module__ = "kombu.transport.redis"
+
+    _uses_tls = True
+
+
+class UnixSocketTransport(Transport):
+    """The Redis transport, over a UNIX socket: the path is that of the socket."""
+
+    __module__ = "kombu.transport.redis"
+
+    _is_socket = True
