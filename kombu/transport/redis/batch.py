@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kombu.transport.redis.channel import Channel
-    from kombu.transport.redis.puts import Parcel
+    from kombu.transport.redis.parcel import Parcel
 
 __all__ = ("Gathered", "PublishBatch")
 

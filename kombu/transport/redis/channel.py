@@ -11,6 +11,7 @@ from kombu.transport._options import VIRTUAL_OPTIONS
 from kombu.transport.redis.batch import Gathered, PublishBatch
 from kombu.transport.redis.compat import CompatChannel
 from kombu.transport.redis.options import REDIS_OPTIONS
+from kombu.transport.redis.parcel import Parcel
 from kombu.transport.virtual.claims import deliver_at
 from kombu.transport.virtual.leased import LeasedChannel
 from kombu.transport.virtual.ranks import KOMBU
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from kombu.transport.redis.broker import RedisBroker
-    from kombu.transport.redis.puts import Parcel
     from kombu.transport.virtual.attending import ConsumerRecord
     from kombu.transport.virtual.claims import Claim
     from kombu.transport.virtual.policies import QueuePolicy
@@ -60,7 +60,8 @@ class Channel(CompatChannel, LeasedChannel):
 
     @property
     def _broker(self) -> RedisBroker:
-        return self.connection.broker  # type: ignore[no-any-return]
+        connection = self.connection
+        return connection._broker or connection.broker  # type: ignore[no-any-return]
 
     # -- topology ------------------------------------------------------------------
 
@@ -82,10 +83,8 @@ class Channel(CompatChannel, LeasedChannel):
     def _known_version(self) -> Any:
         """Return the version of the topology that we have; None for none."""
         topology = self.connection.topology
-        if topology is None or topology.records is not self._broker.records:
-            return None  # a topology store has it, and does not tell
-        if self._broker.server.is_cluster:
-            return None  # it is on another node
+        if topology is None or not topology.records.is_checked_by_scripts:
+            return None
         return topology.version
 
     def _has_queue(self, queue: str, **kwargs: Any) -> bool:
@@ -107,22 +106,13 @@ class Channel(CompatChannel, LeasedChannel):
         self._refresh()
         if topology.version != before:
             return True  # what was bound meanwhile
-        return super()._redeclare(exchange) or self._adopt(exchange)
+        return super()._redeclare(exchange)
 
-    def _adopt(self, exchange: str) -> bool:
-        """Take over an exchange that only old peers know; return whether there is one.
-
-        They keep its bindings, not its type: that is what a binding shows.
-        """
-        if exchange in self.state.exchanges or self._broker.server.is_cluster:
-            return False  # there are no old peers
-        rows = self._broker.records.rows_of([exchange])[exchange]
-        if not rows:
-            return False
-        is_topic = self._broker.records.has_patterns(exchange)
-        self.exchange_declare(exchange, "topic" if is_topic else "direct", durable=True)
-        self._refresh()
-        return True
+    def _route(self, exchange: str, routing_key: str, headers: Any) -> Iterable[str]:
+        if exchange in self.state.exchanges:
+            return super()._route(exchange, routing_key, headers)
+        # One that only old peers know, who keep its bindings and not its type.
+        return self._broker.records.route_of_peers(exchange, routing_key)
 
     # -- putting -------------------------------------------------------------------
 
@@ -145,17 +135,15 @@ class Channel(CompatChannel, LeasedChannel):
             text = pack(message).encode()
             self._broker.puts.rest(queue, level, text, _id_of(message), moment)
         else:
-            self._send(message, [(queue, level)], None)
+            self._send(message, ((queue, level),), None)
 
     def _put_into(self, queues: Iterable[str], message: Any) -> None:
-        targets = [(queue, self._level(queue, message)) for queue in queues]
+        targets = tuple([(queue, self._level(queue, message)) for queue in queues])
         self._send(message, targets, self._known_version())
 
     def _send(
-        self, message: Any, targets: Sequence[tuple[str, int]], version: Any
+        self, message: Any, targets: tuple[tuple[str, int], ...], version: Any
     ) -> None:
-        from kombu.transport.redis.puts import Parcel
-
         info = message["properties"]["delivery_info"]
         exchange = info.get("exchange") or ""
         parcel = Parcel(pack(message).encode(), targets, exchange, version)
@@ -234,11 +222,23 @@ class Channel(CompatChannel, LeasedChannel):
 
     def put_gathered(self, gathered: Sequence[Gathered]) -> None:
         """Put what was gathered, in one round trip."""
-        parcels: list[Parcel] = [one.parcel for one in gathered]
-        done = self._broker.puts.put_all(parcels)
-        for one, is_put in zip(gathered, done, strict=True):
-            if not is_put:
-                one.again()
+        for _ in range(_TRIES):
+            parcels = [one.parcel for one in gathered]
+            done = self._broker.puts.put_all(parcels)
+            left = [
+                one for one, is_put in zip(gathered, done, strict=True) if not is_put
+            ]
+            if not left:
+                return
+            # The topology has changed: they are routed anew.
+            self._refresh()
+            routed: list[Gathered] = []
+            with self.gathering(routed):
+                for one in left:
+                    one.again()
+            gathered = routed
+        for one in gathered:
+            one.again()
 
     def _publishing_again(self, message: Any, exchange: str, routing_key: Any) -> Any:
         others: Any = (False, None, None, {})

@@ -221,22 +221,20 @@ class Claims:
     # -- settling --------------------------------------------------------------
 
     def settle(self, claims: Collection[Claim]) -> None:
-        """Remove *claims* from the record."""
-        by_index: dict[str, tuple[Part, list[str]]] = {}
+        """Remove *claims* from the record; that it was done is not waited for."""
+        by_ledger: dict[str, tuple[str, list[str]]] = {}
         for claim in claims:
             if claim.token is not None:
                 found = self._keys.queue(claim.queue)
-                entry = by_index.get(found.ledger)
-                if entry is None:
-                    keys = part(found.unacked, found.ledger)
-                    entry = by_index[found.ledger] = (keys, [])
+                entry = by_ledger.setdefault(found.ledger, (found.unacked, []))
                 entry[1].append(claim.token)
-        requests = [
-            Request("settle", keys, part(*tags), index)
-            for index, (keys, tags) in by_index.items()
-        ]
+        requests = []
+        for ledger, (unacked, tags) in by_ledger.items():
+            # One without the other, after a crash, is tidied up by who sweeps.
+            requests.append(Request.plain("HDEL", unacked, *tags))
+            requests.append(Request.plain("ZREM", ledger, *tags))
         if requests:
-            self._server.run_all(requests)
+            self._server.post_all(requests)
 
     def release(
         self, claims: Sequence[Claim], level_of: Callable[[str, Any], int]
@@ -306,8 +304,11 @@ class Claims:
         if self._server.is_cluster:
             for name, level, text in copies:
                 self._put(name, level, text)
-            request = Request("settle", keys, part(tag), found.base)
-            return bool(self._server.run(request))
+            removals = [
+                Request.plain("HDEL", found.unacked, tag),
+                Request.plain("ZREM", found.ledger, tag),
+            ]
+            return bool(self._server.run_all(removals)[0])
         texts = [text for _, _, text in copies]
         for name, level, _ in copies:
             keys += self._list_and_bell(name, level)

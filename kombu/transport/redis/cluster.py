@@ -38,6 +38,9 @@ Address = tuple[str, int]
 _TRIES = 12
 _PAUSE = 0.01
 
+#: How many slots a cluster has.
+_SLOTS = 16384
+
 _ASKING = command(part("ASKING"))
 
 
@@ -59,7 +62,8 @@ class ClusterServer(Server):
         self._first = list(first)
         self._lock = threading.Lock()
         self._nodes: dict[Address, Lines] = {}
-        self._slots: dict[int, Address] = {}
+        # The node that has each slot, if that is known.
+        self._slots: list[Address | None] = []
         where = ", ".join(f"{host}:{port}" for host, port in first)
         super().__init__(self._make_any_link, quota, f"Redis cluster at {where}")
 
@@ -70,8 +74,11 @@ class ClusterServer(Server):
 
     def _connection_to_any(self) -> Any:
         """Return a connection to a node, for what any of them can do."""
-        known = sorted(set(self._slots.values())) or self._first
+        known = self._known_nodes() or self._first
         return self._parameters.connection(*random.choice(known))
+
+    def _known_nodes(self) -> list[Address]:
+        return sorted({node for node in self._slots if node is not None})
 
     def _lines_to(self, node: Address) -> Lines:
         with self._lock:
@@ -91,10 +98,10 @@ class ClusterServer(Server):
 
     def _node_of(self, key: str) -> Address:
         slot = key_slot(key.encode())
-        node = self._slots.get(slot)
+        node = self._slots[slot] if self._slots else None
         if node is None:
             self._learn_slots()
-            node = self._slots.get(slot)
+            node = self._slots[slot]
         if node is None:
             raise ServerLost(f"{self._where}: nobody serves slot {slot}")
         return node
@@ -105,7 +112,7 @@ class ClusterServer(Server):
         Raises:
             ServerLost: None of them can be reached.
         """
-        nodes = [*dict.fromkeys([*self._slots.values(), *self._first])]
+        nodes = [*dict.fromkeys([*self._known_nodes(), *self._first])]
         error: Exception | None = None
         for node in nodes:
             try:
@@ -122,10 +129,10 @@ class ClusterServer(Server):
         raise ServerLost(f"{self._where} can not be reached: {error}") from error
 
     def _take_slots(self, reply: Sequence[Any], asked: Address) -> None:
-        found = {}
+        found: list[Address | None] = [None] * _SLOTS
         for first, last, master, *_ in reply:
             host = master[0].decode() if master[0] else asked[0]
-            found.update(dict.fromkeys(range(first, last + 1), (host, master[1])))
+            found[first : last + 1] = [(host, master[1])] * (last + 1 - first)
         self._slots = found
 
     # -- asking ------------------------------------------------------------------
@@ -153,6 +160,14 @@ class ClusterServer(Server):
                 replies[place] = self._follow(reply, requests[place], is_repeatable)
         return replies
 
+    def post_all(self, requests: Sequence[Request]) -> None:
+        """Have plain commands carried out: here it is waited for it.
+
+        Raises:
+            ServerLost: A node can not be reached.
+        """
+        self.run_all(requests)
+
     def _exchange(
         self, node: Address, data: bytes, count: int, is_repeatable: bool
     ) -> list[Any]:
@@ -160,7 +175,7 @@ class ClusterServer(Server):
             return self._lines_to(node).exchange(data, count, is_repeatable)
         except ServerLost:
             # A replica may have taken its place.
-            self._slots = {}
+            self._slots = []
             raise
 
     def _follow(self, error: Exception, request: Request, is_repeatable: bool) -> Any:
@@ -192,12 +207,13 @@ class ClusterServer(Server):
         """Return which node to ask next, and whether it is about to get the slot."""
         if isinstance(error, redis_errors.MovedError):
             node = (error.host, int(error.port))
-            self._slots[int(error.slot_id)] = node
+            if self._slots:
+                self._slots[int(error.slot_id)] = node
             return node, False
         if isinstance(error, redis_errors.AskError):
             return (error.host, int(error.port)), True
         if isinstance(error, _Down):
-            self._slots = {}
+            self._slots = []
         return self._node_of(request.slot_key), False
 
     def close(self) -> None:

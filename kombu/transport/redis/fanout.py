@@ -160,7 +160,7 @@ class Fanout:
                     del self._queues[name]
             wanted = self._bells.union(self._queues)
         if self._listener is not None:
-            self._listener.listen_to(wanted)
+            self._listener.listen_to(wanted, waits=False)
 
     def heard(self, name: str, text: bytes) -> None:
         """Take a message that was published; called by the listener."""

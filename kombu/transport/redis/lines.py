@@ -69,6 +69,7 @@ class Lines:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._idle: deque[Link] = deque()
+        self._unposted: deque[tuple[bytes, int]] = deque()
         self._made = 0
         self._freed = threading.Condition(threading.Lock())
 
@@ -92,16 +93,64 @@ class Lines:
             self._quota.used = 0
         link = self._take()
         try:
+            if self._unposted:
+                self._post_again(link)
             replies = self._exchange(link, data, count, is_repeatable)
             for reply in replies:
                 if isinstance(reply, Exception) and is_lost(reply):
                     # It has another role now, and so may the other connections.
+                    self._keep_what_was_posted(link)
                     link.close()
                     self._drop_idle()
                     break
             return replies
         finally:
             self._give(link)
+
+    def post(self, data: bytes, count: int) -> None:
+        """Send commands, and read their replies with those to the next ones.
+
+        They are sent again if the connection is lost before.
+
+        Arguments:
+            data: Commands that do no harm if they are run twice.
+            count: How many they are.
+
+        Raises:
+            ServerLost: The server can not be reached.
+        """
+        if self._pid != os.getpid():
+            self._begin()
+            self._quota.used = 0
+        link = self._take()
+        was_proven = link.is_proven
+        try:
+            link.post(data, count)
+        except ServerLost:
+            self._keep_what_was_posted(link)
+            self._drop_idle()
+            if not was_proven:
+                raise
+            link.post(data, count)
+        finally:
+            self._give(link)
+
+    def _keep_what_was_posted(self, link: Link) -> None:
+        """Remember commands of which nobody knows whether they were carried out."""
+        self._unposted.extend(link.posted)
+        link.posted.clear()
+
+    def _post_again(self, link: Link) -> None:
+        while self._unposted:
+            try:
+                lot = self._unposted.popleft()
+            except IndexError:  # another thread was faster
+                return
+            try:
+                link.post(*lot)
+            except ServerLost:
+                self._unposted.appendleft(lot)
+                raise
 
     def _exchange(
         self, link: Link, data: bytes, count: int, is_repeatable: bool
@@ -110,9 +159,10 @@ class Lines:
         try:
             return link.exchange(data, count)
         except ServerLost:
+            self._keep_what_was_posted(link)
             # Those that wait were made at the same time, and have the same fate.
             self._drop_idle()
-            if not (is_repeatable and was_proven):
+            if not was_proven or not (is_repeatable or link.sent_nothing):
                 raise
             return link.exchange(data, count)
 
@@ -145,13 +195,17 @@ class Lines:
             with self._freed:
                 self._freed.notify()
 
-    def _drop_idle(self) -> None:
+    def _drop_idle(self, is_well: bool = False) -> None:
         while self._idle:
             try:
                 link = self._idle.pop()
             except IndexError:  # another thread was faster
                 return
-            link.close()
+            if is_well:
+                link.finish()
+            else:
+                self._keep_what_was_posted(link)
+                link.close()
             with self._freed:
                 self._made -= 1
                 self._quota.give()
@@ -160,4 +214,4 @@ class Lines:
     def close(self) -> None:
         """Close the links that nobody uses."""
         if self._pid == os.getpid():
-            self._drop_idle()
+            self._drop_idle(is_well=True)

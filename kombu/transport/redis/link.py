@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from redis import exceptions as redis_errors
 
+from kombu.log import get_logger
 from kombu.transport.redis.errors import ServerLost
 from kombu.utils import waiting
 
@@ -19,8 +20,13 @@ if TYPE_CHECKING:
 
 __all__ = ("Link",)
 
+logger = get_logger(__name__)
+
 #: Seconds without use after which it is looked whether the server has hung up.
 _REST = 1.0
+
+#: Most lots of commands that are sent before a reply is read.
+_MOST_POSTED = 64
 
 
 class Link:
@@ -46,8 +52,12 @@ class Link:
         self._where = where
         self._secret = secret
         self._used_at = 0.0
+        #: Commands whose replies were not read yet, and their number.
+        self.posted: list[tuple[bytes, int]] = []
         #: Whether something was answered since it was opened.
         self.is_proven = False
+        #: Whether the last commands were not even sent, when it was lost.
+        self.sent_nothing = True
 
     def __repr__(self) -> str:
         state = "proven" if self.is_proven else "new"
@@ -66,7 +76,38 @@ class Link:
             ServerLost: The connection could not be made, or was lost.
         """
         self.send(data)
+        if self.posted:
+            self._read_what_was_posted()
         return [self.read() for _ in range(count)]
+
+    def post(self, data: bytes, count: int) -> None:
+        """Send commands whose replies are read later.
+
+        Arguments:
+            data: The commands.
+            count: How many they are.
+
+        Raises:
+            ServerLost: The connection could not be made, or was lost.
+        """
+        self.send(data)
+        self.posted.append((data, count))
+        if len(self.posted) >= _MOST_POSTED:
+            self._read_what_was_posted()
+
+    def _read_what_was_posted(self) -> None:
+        while self.posted:
+            for _ in range(self.posted[0][1]):
+                reply = self.read()
+                if isinstance(reply, Exception):
+                    logger.warning("%s refuses what was sent: %s", self._where, reply)
+            del self.posted[0]
+
+    def finish(self) -> None:
+        """Read what is owed to us, so that nothing is lost, and disconnect."""
+        with suppress(ServerLost):
+            self._read_what_was_posted()
+        self.close()
 
     def send(self, data: bytes) -> None:
         """Send commands.
@@ -75,22 +116,24 @@ class Link:
             ServerLost: The connection could not be made, or was lost.
         """
         now = waiting.monotonic()
+        self.sent_nothing = True
         try:
             if self.is_proven and now - self._used_at > _REST and self._has_hung_up():
-                self.close()
+                self._raise_lost(ConnectionResetError("the server has hung up"))
             self._used_at = now
             connection = self._connection
             if connection is None:
                 connection = self._make_connection()
                 connection.connect()
                 self._connection = connection
+            self.sent_nothing = False
             connection.send_packed_command([data])
         except (redis_errors.RedisError, OSError) as exc:
             self._raise_lost(exc)
 
     def _has_hung_up(self) -> bool:
-        # Nothing was asked: what can be read is the end.
-        return bool(self._open_connection().can_read(timeout=0))
+        # Nothing is to be answered: what can be read is the end.
+        return not self.posted and bool(self._open_connection().can_read(timeout=0))
 
     def _open_connection(self) -> Any:
         connection = self._connection

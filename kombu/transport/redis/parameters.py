@@ -111,6 +111,15 @@ class Parameters(NamedTuple):
         place = self.path or f"{self.host}:{self.port}"
         return f"Redis at {place}/{self.database}"
 
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """The arguments of redis-py's connections, but for the address."""
+        found = {**self.common, **_without_notices(), "db": self.database}
+        password = found.get("password")
+        if callable(password):
+            found["password"] = password()
+        return found
+
     def connection(self, host: str | None = None, port: int | None = None) -> Any:
         """Return a connection of redis-py, which is not open yet.
 
@@ -120,9 +129,7 @@ class Parameters(NamedTuple):
         """
         from redis import connection as driver
 
-        arguments = {**self.common, "db": self.database}
-        if "password" in arguments and callable(arguments["password"]):
-            arguments["password"] = arguments["password"]()
+        arguments = self.arguments
         if self.path is not None and host is None:
             unix: Any = driver.UnixDomainSocketConnection
             return unix(path=self.path, **arguments)
@@ -145,6 +152,15 @@ def database_number(virtual_host: Any) -> int:
         raise InvalidURL(
             f"the database of Redis is a number, from 0 on: {virtual_host!r} is none"
         ) from None
+
+
+def _without_notices() -> dict[str, Any]:
+    """Return arguments that save newer drivers a round trip for each connection."""
+    try:
+        from redis.maint_notifications import MaintNotificationsConfig
+    except ImportError:  # before redis-py 6.3
+        return {}
+    return {"maint_notifications_config": MaintNotificationsConfig(enabled=False)}
 
 
 def _secret_of(common: Mapping[str, Any]) -> str | None:

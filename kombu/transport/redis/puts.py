@@ -6,10 +6,11 @@ is pushed by a command, after a script has looked whether the topology is as we 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from kombu.transport.redis.claims import ending_of
-from kombu.transport.redis.resp import Part, part
+from kombu.transport.redis.parcel import Parcel
+from kombu.transport.redis.resp import Part, bulk, part
 from kombu.transport.redis.server import Request
 
 if TYPE_CHECKING:
@@ -22,26 +23,10 @@ if TYPE_CHECKING:
     from kombu.transport.virtual.claims import Claim
     from kombu.transport.virtual.policies import QueuePolicy
 
-__all__ = ("Parcel", "Puts")
+__all__ = ("Puts",)
 
 #: Bytes from which on a message does not pass through a script.
 LARGE = 16 * 1024
-
-
-class Parcel(NamedTuple):
-    """A message, and where it is to go.
-
-    Attributes:
-        text: The message.
-        targets: Queues, each with the level of the message in it.
-        exchange: Name of the exchange whose bindings have led there; empty if none.
-        version: The topology that has led there; None if it does not matter.
-    """
-
-    text: bytes
-    targets: Sequence[tuple[str, int]]
-    exchange: str = ""
-    version: Version | None = None
 
 
 class Puts:
@@ -58,6 +43,8 @@ class Puts:
         self._keys = keys
         self._claims = claims
         self._pairs: dict[tuple[str, int], Part] = {}
+        # All but the message, by where it goes and what is known of the topology.
+        self._heads: dict[Any, tuple[Version | None, bytes]] = {}
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self._server!r}>"
@@ -97,7 +84,26 @@ class Puts:
 
     def put(self, parcel: Parcel) -> bool:
         """Put a message into lists; return False if the topology has changed."""
-        return self.put_all((parcel,))[0]
+        text = parcel.text
+        if len(text) > LARGE or self._server.is_cluster:
+            return self.put_all((parcel,))[0]
+        reply = self._server.run_packed(self._head(parcel) + bulk(text))
+        if isinstance(reply, Exception):
+            reply = self._server.run_after(reply, self._requests(parcel)[0])
+        return bool(reply)
+
+    def _head(self, parcel: Parcel) -> bytes:
+        """Return the command that puts *parcel*, without the message at its end."""
+        key = (parcel.targets, parcel.exchange)
+        version, head = self._heads.get(key, (None, b""))
+        if not head or version is not parcel.version:
+            if len(self._heads) > 1000:
+                self._heads.clear()  # queues may be made for one use each
+            request = self._requests(parcel._replace(text=b""))[0]
+            # The message is the last argument, and what is here in its place empty.
+            head = request.packed(False).removesuffix(bulk(b""))
+            self._heads[key] = (parcel.version, head)
+        return head
 
     def put_all(self, parcels: Sequence[Parcel]) -> list[bool]:
         """Put messages in one round trip; tell of each whether it was put."""

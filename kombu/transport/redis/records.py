@@ -13,6 +13,7 @@ adds one and removes one within the same moment is seen with the next one only.
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport.redis.resp import Argument, part
@@ -41,6 +42,15 @@ Record = dict[str, Any]
 _SHARED_TYPES = frozenset({"direct", "topic", "fanout"})
 
 _GAP = "\x00"
+
+
+def _matches(key: str, pattern: str, routing_key: str) -> bool:
+    if not pattern:
+        return key == routing_key
+    try:
+        return re.match(pattern, routing_key) is not None
+    except re.error:
+        return False  # they write some that are none
 
 
 class Version:
@@ -72,6 +82,10 @@ class Version:
 class RedisRecords(RecordStore):
     """Records and owners in hashes.
 
+    Attributes:
+        is_checked_by_scripts: Whether scripts that put and claim look whether we know
+            the topology: in a cluster it is on another node.
+
     Arguments:
         server: The server.
         keys: Its keys.
@@ -84,6 +98,7 @@ class RedisRecords(RecordStore):
         self._clock = clock
         # The exchanges that may have rows, as they were read last.
         self._exchanges: dict[str, Record] = {}
+        self.is_checked_by_scripts = not keys.in_cluster
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: in {self._server!r}>"
@@ -164,12 +179,17 @@ class RedisRecords(RecordStore):
             found[name] = {(row[0], row[-1]) for row in rows if len(row) > 1}
         return found
 
-    def has_patterns(self, exchange: str) -> bool:
-        """Return whether old peers' rows of *exchange* are those of a topic exchange."""
+    def route_of_peers(self, exchange: str, routing_key: str) -> list[str]:
+        """Return the queues that old peers would put a message into."""
+        if self._keys.in_cluster:
+            return []
         key = self._keys.bindings(exchange)
-        rows = self._server.run(Request.plain("SMEMBERS", key))
-        split = [row.decode().split(self._keys.sep) for row in rows]
-        return any(len(row) == 3 and row[1] for row in split)
+        found: dict[str, None] = {}
+        for row in self._server.run(Request.plain("SMEMBERS", key)):
+            fields = row.decode().split(self._keys.sep)
+            if len(fields) == 3 and _matches(fields[0], fields[1], routing_key):
+                found[fields[2]] = None
+        return list(found)
 
     # -- writing ---------------------------------------------------------------
 

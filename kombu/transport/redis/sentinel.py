@@ -69,7 +69,7 @@ class SentinelTransport(ManyHosts, Transport):
         options = self._options()
         parameters = self.parameters
         name = self._master_name()
-        arguments = {**parameters.common, "db": parameters.database}
+        arguments = parameters.arguments
         timeouts = ("socket_timeout", "socket_connect_timeout")
         for_sentinels = {key: arguments[key] for key in timeouts}
         make: Any = driver.Sentinel
@@ -96,7 +96,7 @@ class SentinelTransport(ManyHosts, Transport):
         from redis import sentinel as driver
 
         parameters = self.parameters
-        arguments = {**parameters.common, "db": parameters.database}
+        arguments = parameters.arguments
         kwargs = self._options().get("sentinel_kwargs")
         make: Any = driver.Sentinel
         sentinel = make(self._hosts(), sentinel_kwargs=kwargs, **arguments)

@@ -101,6 +101,35 @@ class Server:
                 replies[place] = self._after(reply, requests[place], is_repeatable)
         return replies
 
+    def post_all(self, requests: Sequence[Request]) -> None:
+        """Have plain commands carried out, without waiting for it.
+
+        Arguments:
+            requests: What does no harm if it is carried out twice.
+
+        Raises:
+            ServerLost: The server can not be reached.
+        """
+        packed = [one.packed(self.is_cluster) for one in requests]
+        self._lines.post(b"".join(packed), len(requests))
+
+    def run_packed(self, data: bytes) -> Any:
+        """Have one command carried out, once; return the reply, be it an error.
+
+        Raises:
+            ServerLost: The server can not be reached.
+        """
+        return self._lines.exchange(data, 1, False)[0]
+
+    def run_after(self, error: Exception, request: Request) -> Any:
+        """Return the reply to *request*, which was answered by *error* at first.
+
+        Raises:
+            ServerLost: The server can not be reached, or is none any more.
+            ServerRefused: It refuses.
+        """
+        return self._after(error, request, False)
+
     def _after(self, error: Exception, request: Request, is_repeatable: bool) -> Any:
         """Return the reply to *request* after all; or raise *error* as ours."""
         if isinstance(error, redis_errors.NoScriptError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+import weakref
 from typing import TYPE_CHECKING, Any
 
 from kombu.exceptions import DriverNotInstalled
@@ -34,6 +35,19 @@ _BLIND_INTERVAL = 0.1
 _LONGEST_PAUSE = 60.0
 
 _DEFAULT_CONNECTIONS = 10
+
+
+#: The transports of this process.
+_transports: weakref.WeakSet[Transport] = weakref.WeakSet()
+
+
+def _forget_parent() -> None:
+    for transport in tuple(_transports):
+        transport._after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_parent)
 
 
 class _DriverErrors:
@@ -105,7 +119,7 @@ class Transport(virtual.Transport):
     def __init__(self, client: Any, **kwargs: Any) -> None:
         self._opening = threading.Lock()
         self._broker: RedisBroker | None = None
-        self._pid = os.getpid()
+        _transports.add(self)
         super().__init__(client, **kwargs)
 
     def driver_version(self) -> str:
@@ -145,14 +159,18 @@ class Transport(virtual.Transport):
     def broker(self) -> RedisBroker:
         """The server, opened when it is first asked for."""
         broker = self._broker
-        if broker is None or self._pid != os.getpid():
+        if broker is None:
             with self._opening:
                 broker = self._broker
-                if broker is None or self._pid != os.getpid():
-                    # A forked child has connections and threads of its own.
-                    broker = self._open()
-                    self._broker, self._pid = broker, os.getpid()
+                if broker is None:
+                    broker = self._broker = self._open()
         return broker
+
+    def _after_fork(self) -> None:
+        """Leave what is the parent's alone: a child has connections of its own."""
+        self._opening = threading.Lock()
+        # Kept: what is dropped may say goodbye.
+        self._of_parent, self._broker = self._broker, None
 
     def _open(self) -> RedisBroker:
         try:
@@ -216,7 +234,7 @@ class Transport(virtual.Transport):
 
     def _pool_arguments(self) -> dict[str, Any]:
         parameters = self.parameters
-        arguments = {**parameters.common, "db": parameters.database}
+        arguments = parameters.arguments
         if parameters.path is not None:
             return {**arguments, "path": parameters.path}
         return {**arguments, "host": parameters.host, "port": parameters.port}
@@ -240,7 +258,7 @@ class Transport(virtual.Transport):
         try:
             super().close_connection(connection)
         finally:
-            if self._broker is not None and self._pid == os.getpid():
+            if self._broker is not None:
                 self._broker.close()
 
     # -- levels of priority ----------------------------------------------------------
@@ -295,6 +313,9 @@ class Transport(virtual.Transport):
         queues = self._queues_to_wait_for()
         if not self._callbacks:
             return pause
+        if not queues:
+            # Others are served, or there is no room: this may change elsewhere.
+            return LONGEST_WAIT if pause is None else min(pause, LONGEST_WAIT)
         bell = self.broker.bell()
         if bell is None:
             return _BLIND_INTERVAL if pause is None else min(pause, _BLIND_INTERVAL)

@@ -226,7 +226,11 @@ class LeasingTransport(base.Transport):
         for name in ("records", "own_records"):
             records = self.__dict__.pop(name, None)
             if records is not None:
-                records.retire(self.owner)
+                try:
+                    records.retire(self.owner)
+                except Exception as exc:
+                    # The lease will run out; what went wrong before is to be heard.
+                    logger.info("Could not give up the lease: %s", exc)
                 records.close()
         for name in ("topology", "attendance"):
             self.__dict__.pop(name, None)

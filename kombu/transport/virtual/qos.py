@@ -178,8 +178,13 @@ def restore_at_exit(qos: QoS) -> None:
 
     def restore() -> None:
         alive = reference()
-        if alive is not None and not alive.channel.closed:
+        if alive is None or alive.channel.closed:
+            return
+        try:
             alive.restore_unacked_once()
+        except Exception as exc:
+            # The store may be away; nobody is left who could be told otherwise.
+            logger.warning("Could not put back what is unsettled at exit: %s", exc)
 
     atexit.register(restore)
     # Not at exit: finalizers run before what was registered earlier.

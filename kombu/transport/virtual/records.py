@@ -60,6 +60,10 @@ class RecordStore:
     by whoever reads after it has returned.  Every method is atomic.
     """
 
+    #: Whether the store itself looks, when messages are put or claimed, whether the
+    #: topology is what the transport knows.
+    is_checked_by_scripts = False
+
     def version(self) -> object:
         """Return what differs whenever a record of topology has changed.
 

@@ -86,7 +86,11 @@ class Sweeper:
         self._channel._bury_what_is_due()
         now = self._channel._store_time()
         for name, moment in self._expiring_queues():
-            if moment <= now:
+            if moment > now:
+                continue
+            if self._channel.connection.attendance.consumers(name):
+                self._channel._queue_was_used(name)
+            else:
                 logger.info("Queue %r was not used for long: deleting it", name)
                 self._delete(name)
 
@@ -122,8 +126,6 @@ class Sweeper:
             return
         uses = channel.connection.records.read(USE)
         for name, seconds in lives.items():
-            if channel.connection.attendance.consumers(name):
-                continue
             if name in uses:
                 yield name, uses[name]["at"] + seconds
             else:

@@ -22,6 +22,9 @@ logger = get_logger(__name__)
 #: Seconds until a watcher that has failed tries again.
 PAUSE = 1.0
 
+#: Seconds that closing waits for a watcher.
+PATIENCE = 5.0
+
 
 class Watcher:
     """A thread that wakes a transport.
@@ -50,7 +53,8 @@ class Watcher:
         self._is_stopped = True
         self._interrupt()
         if self._thread is not threading.current_thread():
-            self._thread.join()
+            # A call to a store that is away may take long.
+            self._thread.join(PATIENCE)
 
     def _interrupt(self) -> None:
         self._waiter.wake()
@@ -63,6 +67,8 @@ class Watcher:
             try:
                 self._watch()
             except Exception as exc:
+                if self._is_stopped:
+                    return
                 # Messages come later without it, and the database may be back soon.
                 logger.info("%r lost sight of the store, trying again: %s", self, exc)
                 self._lost_sight()

@@ -1,3 +1,4 @@
+-- uses: stamp
 -- Tell whether the sender's view of the topology is right.
 --
 -- KEYS  1 version (string) of the topology; 2 binding (set): rows of old peers, if given

@@ -1,3 +1,4 @@
+-- uses: server_time, ring, queue_of, bring_due, has_messages, open_ledger, write_ledger, take
 -- Move ready messages of some queues into the in-flight record.
 --
 -- KEYS  1            unacked        hash    tag -> [message, "", "queue"]
@@ -53,10 +54,10 @@ write_ledger(ledger)
 
 -- Whoever waits next is woken for what is left.
 for _, queue in ipairs(queues) do
-  if queue.is_empty or size_of(queue) == 0 then
-    redis.call('DEL', queue.bell)
-  else
+  if not queue.is_empty and has_messages(queue) then
     ring(queue.bell)
+  else
+    redis.call('DEL', queue.bell)
   end
 end
 return reply

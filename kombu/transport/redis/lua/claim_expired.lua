@@ -1,3 +1,4 @@
+-- uses: server_time, queue_of, bring_due, open_ledger, write_ledger, enter, expires_at
 -- Claim what has expired at the head of a queue's lists.
 --
 -- KEYS  1 unacked (hash); 2 unacked_index (zset); 3 the queue (list); 4 bell (list);

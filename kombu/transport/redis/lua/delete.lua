@@ -1,3 +1,4 @@
+-- uses: queue_of
 -- Remove a queue, with what waits in it and what is in flight.
 --
 -- KEYS  1 the queue (list); 2 bell (list); 3 due (zset); 4 delayed (hash);

@@ -1,3 +1,4 @@
+-- uses: server_time
 -- Renew the leases of messages in flight.
 --
 -- KEYS  1 unacked_index (zset): see claim.lua

@@ -1,3 +1,4 @@
+-- uses: server_time
 -- List messages in flight whose consumers are dead.
 --
 -- KEYS  1 unacked (hash); 2 unacked_index (zset): see claim.lua; of old peers the

@@ -1,3 +1,4 @@
+-- uses: ring
 -- Settle a message in flight, and put copies of it into other queues.
 --
 -- KEYS  1 unacked (hash); 2 unacked_index (zset): see claim.lua

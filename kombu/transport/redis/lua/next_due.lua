@@ -1,3 +1,4 @@
+-- uses: server_time, list_key, split, expires_at
 -- Tell when something happens next in some queues by itself.
 --
 -- KEYS  for each queue: its name (list), due (zset): see claim.lua

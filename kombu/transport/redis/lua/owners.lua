@@ -1,3 +1,4 @@
+-- uses: server_time
 -- List the owners whose lease has not run out.
 --
 -- KEYS  1 owners (zset): see renew.lua

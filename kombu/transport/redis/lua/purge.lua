@@ -1,3 +1,4 @@
+-- uses: queue_of, size_of
 -- Remove all messages that wait in a queue.
 --
 -- KEYS  1 the queue (list); 2 bell (list); 3 due (zset); 4 delayed (hash): see claim.lua

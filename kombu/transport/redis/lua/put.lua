@@ -1,3 +1,4 @@
+-- uses: ring, stamp
 -- Put one message into lists, if the sender's view of the topology is right.
 --
 -- KEYS  1   version  string  of the topology   \ as many of these

@@ -1,3 +1,4 @@
+-- uses: server_time, list_key, ring, queue_of, bring_due, size_of, open_ledger, write_ledger, take
 -- Put a message into a queue with a limit on its length.
 --
 -- KEYS  1 unacked (hash); 2 unacked_index (zset); 3 the queue (list); 4 bell (list);

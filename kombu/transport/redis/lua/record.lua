@@ -1,3 +1,4 @@
+-- uses: server_time
 -- Write or remove a record.
 --
 -- KEYS  1 records (hash) of a kind: group, a null byte and name -> value as JSON;

@@ -1,3 +1,4 @@
+-- uses: server_time, ring
 -- Put messages in flight back to the head of their queues.
 --
 -- KEYS  1 unacked (hash); 2 unacked_index (zset): see claim.lua

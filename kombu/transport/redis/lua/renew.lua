@@ -1,3 +1,4 @@
+-- uses: server_time
 -- Have the lease of an owner last.
 --
 -- KEYS  1 owners (zset): ids of connections, by the deadline of their lease (seconds)

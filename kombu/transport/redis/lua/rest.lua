@@ -1,3 +1,4 @@
+-- uses: server_time, ring
 -- Have a message rest in its queue until it is due.
 --
 -- KEYS  1 due (zset): ids, by when they are due (ms); 2 delayed (hash): id -> level:message;

@@ -1,3 +1,4 @@
+-- uses: ring
 -- Ring bells of queues that have got messages.
 --
 -- KEYS  bells (lists): each holds one element while it rings

@@ -1,3 +1,4 @@
+-- uses: server_time, queue_of, bring_due, size_of
 -- Count the ready messages of a queue.
 --
 -- KEYS  1 the queue (list); 2 bell (list); 3 due (zset); 4 delayed (hash): see claim.lua

@@ -1,3 +1,4 @@
+-- uses: stamp
 -- Tell the version of the topology.
 --
 -- KEYS  1 version (string); then bindings (sets): rows of old peers, by exchange

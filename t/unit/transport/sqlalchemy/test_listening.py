@@ -6,9 +6,9 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from kombu.transport.sqlalchemy import _watching
 from kombu.transport.sqlalchemy._listening import Listening
 from kombu.transport.sqlalchemy._watching import ListeningWatcher, watcher_of
+from kombu.transport.virtual import watcher as watchers
 
 
 class Server:
@@ -145,7 +145,7 @@ class test_watcher:
         assert not watcher._thread.is_alive()
 
     def test_connects_again_when_the_server_is_back(self, server, monkeypatch):
-        monkeypatch.setattr(_watching, "_PAUSE", 0.001)
+        monkeypatch.setattr(watchers, "PAUSE", 0.001)
         transport = Transport()
         server.is_gone = True
 

@@ -25,6 +25,11 @@ class FakeChannel:
 
     def __init__(self):
         self.settled, self.released, self.given_back, self.buried = [], [], [], []
+        self.connection = self
+        self.is_to_be_flushed = False
+
+    def _flush_soon(self):
+        self.is_to_be_flushed = True
 
     def _tell(self, to, claims):
         if self.is_away:
@@ -103,6 +108,7 @@ class test_settling:
         qos.ack(1)
         qos.ack(2)
         assert channel.settled == []
+        assert channel.is_to_be_flushed
         qos.ack(3)
         assert channel.settled == [1, 2, 3]
 
