@@ -30,6 +30,8 @@ from kombu.transport.virtual.watcher import Watcher
 from kombu.utils import waiting
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kombu.transport.redis.keys import Keys
     from kombu.transport.redis.server import Server
 
@@ -78,6 +80,16 @@ class Bell(Watcher):
             self._end_wait()
         else:
             self._waiter.wake()
+
+    def watches(self, queues: Sequence[str]) -> bool:
+        """Return whether it would be known if there were messages in *queues*.
+
+        It would if they are waited for, since they were looked into and found empty:
+        what has come since has rung.
+        """
+        with self._lock:
+            watched = self._waits_for or self._wanted
+        return watched is not None and set(queues).issubset(watched)
 
     def hurry(self) -> None:
         """Look more often: there are peers that ring no bells."""

@@ -314,7 +314,7 @@ class Channel(CompatChannel, LeasedChannel):
     def _claim(self, queues: Sequence[str], limit: int) -> list[Claim]:
         broker = self._broker
         claims = broker.fanout.take(queues, limit)
-        if not claims:
+        if not claims and not self.connection.are_known_to_be_empty(queues):
             claims = self._claim_from_server(queues, limit)
             self.connection.has_looked(bool(claims))
         return claims
@@ -387,8 +387,11 @@ class Channel(CompatChannel, LeasedChannel):
 
     def _next_due(self, queues: Iterable[str]) -> float | None:
         claims = self._broker.claims
-        others = [queue for queue in queues if queue not in claims.looked_into]
-        moments = [claims.next_due] if claims.next_due is not None else []
+        queues = tuple(queues)
+        known = claims.were_looked_into(queues)
+        others = [queue for queue in queues if queue not in known]
+        due = claims.next_due
+        moments = [] if due is None else [due]
         if others:
             moment = self._broker.queues.next_due(others)
             if moment is not None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kombu.transport.redis.fanout import Fanout
     from kombu.transport.redis.keys import Keys
 
@@ -36,6 +38,10 @@ class ChannelBell:
     def arm(self, queues: tuple[str, ...]) -> None:
         """Have the transport woken when there may be messages in *queues*."""
         self._fanout.listen_to_bells({self._keys.queue(one).bell for one in queues})
+
+    def watches(self, queues: Sequence[str]) -> bool:
+        """Return False: what is published while nobody listens is not kept."""
+        return False
 
     def hurry(self) -> None:
         """Do nothing: see :attr:`was_silent`."""

@@ -19,7 +19,7 @@ from kombu.transport.virtual.claims import DELIVERY_COUNT, Claim, redelivered
 from kombu.transport.virtual.wire import pack, unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from kombu.transport.redis.clock import ServerClock
     from kombu.transport.redis.keys import Keys
@@ -89,10 +89,9 @@ class Claims:
         self._numbers = count(1)
         #: Version of the topology that the last claim has seen.
         self.seen_version: bytes | None = None
-        #: When the next message is due that rests in the queues of the last claim.
-        self.next_due: float | None = None
-        #: The queues that the last claim has looked into.
-        self.looked_into: frozenset[str] = frozenset()
+        # When the next message is due that rests in queues, as a look into them told.
+        self._dues: dict[tuple[str, ...], float | None] = {}
+        self._frames: dict[tuple[str, ...], tuple[list[Any], Part, Part]] = {}
         # Claims whose reply was lost: they were made, or not.
         self._unsure: list[tuple[str, tuple[str, ...]]] = []
 
@@ -123,45 +122,75 @@ class Claims:
         """
         if self._unsure:
             self._give_back_unsure()
-        self.looked_into = frozenset(queues)
         if self._server.is_cluster and len(queues) > 1:
             return self._claim_one_by_one(queues, limit)
-        keys = self._keys
-        first = keys.queue(queues[0])
-        names = (first.unacked, first.ledger, keys.version)
-        if self._server.is_cluster:
-            # The version lives on another node.
-            names = (first.unacked, first.ledger, f"{first.base}.version")
+        queues = tuple(queues)
+        keys, described = self._frame_of(queues)
         prefix = self.next_prefix()
-        arguments = part(min(limit, _MOST)) + self._lease
-        arguments += part(prefix, keys.sep, "*" if version is None else version)
-        all_keys = part(*names)
-        for queue in queues:
-            all_keys += keys.claiming(queue)
-            arguments += self.describing(queue)
-        request = Request("claim", all_keys, arguments, first.base)
-        reply = self._run(request, prefix, tuple(queues))
+        arguments = part(min(limit, _MOST), prefix, "*" if version is None else version)
+        base = self._keys.queue(queues[0]).base
+        request = Request("claim", keys, arguments + described, base)
+        reply = self._run(request, prefix, queues)
         self.seen_version = reply[0]
         self._clock.read(reply[1])
-        self.next_due = float(reply[2]) / 1000 if reply[2] else None
+        self._note_due(queues, float(reply[2]) / 1000 if reply[2] else None)
         return self._claims_in(reply[3:], prefix, queues)
+
+    def _note_due(self, queues: tuple[str, ...], due: float | None) -> None:
+        if queues not in self._dues and len(self._dues) > 100:
+            self._dues.clear()
+        self._dues[queues] = due
+
+    @property
+    def next_due(self) -> float | None:
+        """When the next message is due that rests in queues that were looked into."""
+        # One that is long past is that of a queue of which nothing may be claimed.
+        past = self._clock.now() - 1.0
+        dues = tuple(self._dues.values())
+        return min(
+            (due for due in dues if due is not None and due > past), default=None
+        )
+
+    def were_looked_into(self, queues: Iterable[str]) -> set[str]:
+        """Return those of *queues* that :attr:`next_due` takes into account."""
+        looked = {name for group in tuple(self._dues) for name in group}
+        return looked.intersection(queues)
+
+    def _frame_of(self, queues: tuple[str, ...]) -> tuple[Part, Part]:
+        """Return what is the same in all claims of *queues*: keys and arguments."""
+        levels = [self._levels_of(queue) for queue in queues]
+        found = self._frames.get(queues)
+        if found is None or found[0] != levels:
+            if len(self._frames) > 100:
+                self._frames.clear()
+            first = self._keys.queue(queues[0])
+            # In a cluster the version lives on another node.
+            is_apart = self._server.is_cluster
+            version = f"{first.base}.version" if is_apart else self._keys.version
+            keys = part(first.unacked, first.ledger, version)
+            described = self._lease + part(self._keys.sep)
+            for queue in queues:
+                keys += self._keys.claiming(queue)
+                described += self.describing(queue)
+            found = self._frames[queues] = (levels, keys, described)
+        return found[1], found[2]
 
     def _claim_one_by_one(self, queues: Sequence[str], limit: int) -> list[Claim]:
         """Claim where the queues are on several nodes: first a share of each."""
         claims: list[Claim] = []
-        moments = []
         share = max(limit // len(queues), 1)
         for most in (share, limit):
             for queue in queues:
                 want = min(most, limit - len(claims))
                 if want > 0:
-                    claims += self.claim((queue,), want)
-                    if self.next_due is not None:
-                        moments.append(self.next_due)
+                    try:
+                        claims += self.claim((queue,), want)
+                    except ServerLost:
+                        if not claims:
+                            raise
+                        return claims  # the others can wait
             if share == limit:
                 break
-        self.looked_into = frozenset(queues)
-        self.next_due = min(moments, default=None)
         return claims
 
     def claim_expired(self, queue: str, limit: int) -> list[Claim]:

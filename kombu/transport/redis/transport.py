@@ -18,7 +18,7 @@ from kombu.transport.virtual.ranks import KOMBU
 from kombu.utils.objects import cached_property
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from kombu.transport.redis.broker import RedisBroker
     from kombu.transport.redis.lines import Quota
@@ -297,6 +297,15 @@ class Transport(virtual.Transport):
             return ()
 
     # -- waking ------------------------------------------------------------------------
+
+    def are_known_to_be_empty(self, queues: Sequence[str]) -> bool:
+        """Return whether a look into *queues* would find nothing."""
+        broker = self.broker
+        bell = broker.bell() if self._callbacks else None
+        if bell is None or not bell.watches(queues):
+            return False
+        due = broker.claims.next_due
+        return due is None or broker.clock.now() < due
 
     def has_looked(self, found: bool) -> None:
         """Note that it was looked for messages, and whether there were some."""

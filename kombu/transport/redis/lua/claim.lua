@@ -9,8 +9,8 @@
 --         +1         bell           list    holds one element while it rings
 --         +2         due            zset    ids of resting messages, by when they are due (ms)
 --         +3         delayed        hash    id -> level:message
--- ARGV  1 most messages; 2 seconds of the lease; 3 prefix of the tags; 4 separator;
---       5 version that the consumer knows, or * for any
+-- ARGV  1 most messages; 2 prefix of the tags; 3 version that the consumer knows, or *
+--       for any; 4 seconds of the lease; 5 separator;
 --       then for each queue: its levels; the ending of an in-flight value; its name
 -- Returns the version, the time (microseconds), when the next message is due (ms, or
 -- an empty text), and then for each message the number of its queue, and itself.
@@ -18,9 +18,9 @@
 -- which order, may have changed.
 local limit = tonumber(ARGV[1])
 local now = server_time()
-local ledger = open_ledger(KEYS[1], KEYS[2], now / 1000000 + tonumber(ARGV[2]), ARGV[3])
+local ledger = open_ledger(KEYS[1], KEYS[2], now / 1000000 + tonumber(ARGV[4]), ARGV[2])
 local reply = {redis.call('GET', KEYS[3]) or '', string.format('%.0f', now), ''}
-if ARGV[5] ~= '*' and ARGV[5] ~= reply[1] then
+if ARGV[3] ~= '*' and ARGV[3] ~= reply[1] then
   return reply
 end
 local queues = {}
@@ -28,7 +28,7 @@ local next_due = nil
 for number = 1, (#KEYS - 3) / 4 do
   local at = number * 4
   local given = 3 + number * 3
-  local queue = queue_of(KEYS[at], KEYS[at + 1], KEYS[at + 2], KEYS[at + 3], ARGV[4], ARGV[given])
+  local queue = queue_of(KEYS[at], KEYS[at + 1], KEYS[at + 2], KEYS[at + 3], ARGV[5], ARGV[given])
   queue.ending = ARGV[given + 1]
   queue.name = ARGV[given + 2]
   local due = bring_due(queue, now)
