@@ -84,7 +84,13 @@ class ConnectionPool(Resource):
             yield connection, connection.default_channel
 
     def release_resource(self, resource: Any) -> None:
-        """Note in the log that *resource* came back."""
+        """Have what was published by *resource* settled, where the broker confirms it.
+
+        What fails is logged by the transport, as it is on closing.
+        """
+        flush_published = getattr(resource._connection, "flush_published", None)
+        if flush_published is not None:
+            flush_published()
         resource._debug("released")
 
     def close_resource(self, resource: Any) -> None:

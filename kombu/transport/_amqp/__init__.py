@@ -6,7 +6,7 @@ are written and read here, on the same connection:
 
 * :mod:`properties`, :mod:`frames`, :mod:`encoding`, :mod:`parser`: bytes to frames to
   events and back; no I/O.
-* :mod:`wire`: the socket: bytes out, bytes in, and waiting for it.
+* :mod:`sockets`, :mod:`wire`: connecting; bytes out, bytes in, and waiting for them.
 * :mod:`connection`, of which :mod:`reading`, :mod:`delivering`, :mod:`blocking` and
   :mod:`ending` are parts.
 * :mod:`channel`, of which :mod:`publishing`, :mod:`confirming`, :mod:`consuming` and

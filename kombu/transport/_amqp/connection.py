@@ -32,12 +32,8 @@ from kombu.transport._amqp.options import Options
 from kombu.transport._amqp.outbox import outbox_of
 from kombu.transport._amqp.parser import Parser
 from kombu.transport._amqp.reading import Reading
-from kombu.transport._amqp.wire import (
-    PlainTransport,
-    TLSTransport,
-    Wire,
-    patience_of_tcp,
-)
+from kombu.transport._amqp.sockets import PlainTransport, TLSTransport
+from kombu.transport._amqp.wire import Wire, patience_of_tcp
 from kombu.utils._forking import process
 
 if TYPE_CHECKING:

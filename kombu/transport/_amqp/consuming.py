@@ -151,8 +151,8 @@ class Consuming:
         connection = self.connection
         if connection is not None:
             # Nobody may ever drain events again: it is given back now.
-            for delivery in connection.deliveries.take_of(self, consumer_tag):
-                self.deliver(delivery.event, delivery.tag)
+            for _, event, tag in connection.deliveries.take_of(self, consumer_tag):
+                self.deliver(event, tag)
         return done
 
     def basic_qos(

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any
 
-if TYPE_CHECKING:
-    from kombu.transport._amqp.parser import Delivered
+from kombu.transport._amqp.parser import Delivered
 
 __all__ = ("Deliveries", "Delivery")
 
 
-class Delivery(NamedTuple):
-    """A message, the channel that it came by, and how it is settled there.
-
-    Attributes:
-        channel: The channel.
-        event: The message.
-        tag: Its number among all that the channel has ever received: the channel may
-            have been closed, and opened again, before it is delivered.
-    """
-
-    channel: Any
-    event: Delivered
-    tag: int
+#: The channel that a message came by; the message; and its number among all that the
+#: channel has ever received: it may have been closed, and opened again, before the
+#: message is delivered.  A bare tuple, since one is made for each message.
+Delivery = tuple[Any, Delivered, int]
 
 
 class Deliveries:
@@ -61,8 +51,7 @@ class Deliveries:
             taken = [
                 delivery
                 for delivery in self._waiting
-                if delivery.channel is channel
-                and delivery.event.consumer_tag == consumer_tag
+                if delivery[0] is channel and delivery[1].consumer_tag == consumer_tag
             ]
             if taken:
                 gone = set(map(id, taken))
@@ -73,9 +62,7 @@ class Deliveries:
         """Drop those of *channel*, which is closed."""
         if self._waiting:
             with self._lock:
-                self._waiting = deque(
-                    d for d in self._waiting if d.channel is not channel
-                )
+                self._waiting = deque(d for d in self._waiting if d[0] is not channel)
 
     def clear(self) -> None:
         """Drop all."""

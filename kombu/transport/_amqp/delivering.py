@@ -64,7 +64,8 @@ class Delivering:
         if delivery is None:
             self._raise_of_channels()
         else:
-            delivery.channel.deliver(delivery.event, delivery.tag)
+            channel, event, tag = delivery
+            channel.deliver(event, tag)
 
     @property
     def has_deliveries(self) -> bool:

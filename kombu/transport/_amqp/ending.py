@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from amqp import exceptions as amqp_errors
 
 from kombu.exceptions import OperationalError
-from kombu.log import get_logger
 from kombu.transport._amqp.errors import ConnectionLost, HeartbeatMissed
 from kombu.transport._amqp.frames import HEARTBEAT
 from kombu.utils import waiting
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
     from kombu.transport._amqp.wire import Wire
 
 __all__ = ("Ending",)
-
-logger = get_logger(__name__)
 
 #: Seconds that a broker may take to answer that it has closed something.
 _POLITENESS = 10.0
@@ -164,12 +161,12 @@ class Ending:
                     self._flush()
                     super().close(*args, **kwargs)  # type: ignore[misc]
         self.collect()
-        if self.outbox:
-            logger.error(
-                "%d messages were not confirmed before the connection was lost: they "
-                "are published again if there is another one",
-                len(self.outbox),
-            )
+
+    def flush_published(self) -> None:
+        """Wait for what was published, as on closing; what fails is but logged."""
+        if self._error is None and self._wire is not None:
+            with suppress(OSError, amqp_errors.AMQPError, OperationalError):
+                self._flush()
 
     def _flush(self) -> None:
         """Wait for what was published, on all channels together."""

@@ -95,17 +95,14 @@ class Publishing:
         """
         connection = self.make_usable()
         options = connection.options
-        waits = options.confirm_each or confirm_timeout is not None
-        is_raising = mandatory and not self.events["basic_return"]
-        if (
-            self._confirmations is None
-            and options.confirms
-            and (
-                waits
-                or is_raising
-                or msg.properties.get("delivery_mode") == _PERSISTENT
-            )
-        ):
+        is_awaited = (
+            options.confirm_each
+            or confirm_timeout is not None
+            # To who does not listen for returns, they are errors.
+            or (mandatory and not self.events["basic_return"])
+        )
+        is_persistent = msg.properties.get("delivery_mode") == _PERSISTENT
+        if options.confirms and (is_awaited or is_persistent):
             self.select_confirms()
         publication = Publication(msg, exchange or "", routing_key or "", mandatory)
         confirmations = self._confirmations
@@ -119,10 +116,9 @@ class Publishing:
         confirmation = self._publish(connection, publication, immediate, timeout)
         if confirmation is None:
             return None
-        if waits or is_raising:
-            if confirm_timeout is None:
-                confirm_timeout = options.confirm_timeout
-            confirmation.wait(confirm_timeout)
+        if is_awaited:
+            longest = confirm_timeout
+            confirmation.wait(options.confirm_timeout if longest is None else longest)
         elif len(confirmations or ()) >= options.confirm_window:
             self.make_room(options.confirm_window)
         return confirmation
@@ -132,7 +128,8 @@ class Publishing:
         self.select_confirms()
         confirmation = Publishing.basic_publish(self, *args, **kwargs)
         if confirmation is not None:
-            confirmation.wait(kwargs.get("confirm_timeout"))
+            options = self._connection_in_use().options
+            confirmation.wait(kwargs.get("confirm_timeout") or options.confirm_timeout)
         return confirmation
 
     def select_confirms(self) -> None:

@@ -11,7 +11,6 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from kombu.transport._amqp.deliveries import Deliveries, Delivery
 from kombu.transport._amqp.errors import BrokenFrame, ConnectionLost
 from kombu.transport._amqp.parser import Confirmed, Delivered, Parser
 from kombu.utils import waiting
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Callable
 
+    from kombu.transport._amqp.deliveries import Deliveries
     from kombu.transport._amqp.parser import Event, OtherFrame
     from kombu.transport._amqp.wire import Wire
 
@@ -215,7 +215,7 @@ class Reading:
             channel = self._channel_of(event)
             if channel is not None:
                 tag = channel.number(event.delivery_tag)
-                self.deliveries.put(Delivery(channel, event, tag))
+                self.deliveries.put((channel, event, tag))
         elif isinstance(event, Confirmed):
             channel = self._channel_of(event)
             if channel is not None:

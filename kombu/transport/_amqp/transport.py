@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from amqp import __version__ as amqp_version
 from amqp import exceptions as amqp_errors
 
+from kombu.exceptions import KombuError
+from kombu.log import get_logger
 from kombu.transport._amqp.connection import Connection as AMQPConnection
 from kombu.transport._amqp.keeper import HeartbeatKeeper
 from kombu.transport._amqp.native import NativeTransport
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = ("SSLTransport", "Transport")
+
+logger = get_logger(__name__)
 
 #: What an event loop is given to do at once.
 _MESSAGES_PER_TURN = 100
@@ -169,9 +173,29 @@ class Transport(NativeTransport):
         return {"connection_name": name, **given}
 
     def close_connection(self, connection: AMQPConnection) -> None:
-        """Close *connection*, once what was published is confirmed."""
+        """Close *connection*, once what was published is confirmed.
+
+        If it was lost before, another one is made for that: it may be the last chance.
+        """
         self._stop_keeper(connection)
         connection.close()
+        outbox = connection.outbox
+        if not outbox:
+            return
+        reason: BaseException | str = "the broker did not confirm them"
+        try:
+            another = self.establish_connection()
+            self._stop_keeper(another)
+            another.close()
+        except (*self.connection_errors, *self.channel_errors, KombuError) as exc:
+            reason = exc
+        if outbox:
+            logger.error(
+                "%d messages were not confirmed before the connection was lost, and "
+                "could not be published again: %s",
+                len(outbox),
+                reason,
+            )
 
     def _collect(self, connection: AMQPConnection) -> None:
         """Drop *connection* without a word: it is lost, or the parent process's."""

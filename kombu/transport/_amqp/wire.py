@@ -13,23 +13,14 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from amqp.transport import SSLTransport, TCPTransport
-
 from kombu.transport._amqp.errors import ConnectionLost
 from kombu.utils import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kombu.transport._amqp.tls import TLS
 
-__all__ = (
-    "PlainTransport",
-    "TLSTransport",
-    "Wire",
-    "patience_of_tcp",
-    "wait_for_socket",
-)
+__all__ = ("Wire", "patience_of_tcp", "wait_for_socket")
 
 #: Up to this size parts are joined: a copy costs less than a second system call.
 _JOINED = 32 * 1024
@@ -308,29 +299,3 @@ class Wire:
         self._poll = None
         with suppress(OSError):
             self.sock.close()
-
-
-class PlainTransport(TCPTransport):  # type: ignore[misc]
-    """The transport of :mod:`amqp`, which connects and writes by our wire."""
-
-    def write(self, s: Any) -> None:
-        """Send *s*: frames of the rare methods."""
-        if self.connection is None:
-            raise ConnectionLost("the connection is closed")
-        self.connection.send([s], None, self.connection.guard)
-
-
-class TLSTransport(SSLTransport):  # type: ignore[misc]
-    """The same with TLS."""
-
-    tls: TLS
-
-    write = PlainTransport.write
-
-    def _wrap_socket(self, sock: Any, context: Any = None, **sslopts: Any) -> Any:
-        # A host that connects and then is silent must not hold us for ever.
-        sock.settimeout(self.connect_timeout)
-        return self.tls.wrap(sock, self.host)
-
-    def _shutdown_transport(self) -> None:
-        """Close at once: a polite end of TLS would wait for the broker."""

@@ -50,12 +50,15 @@ class Broker:
         self._accepting.start()
         return self
 
-    def __exit__(self, *exc_info):
-        self.reads.set()
+    def stop_listening(self):
         with suppress(OSError):
             self._server.shutdown(socket.SHUT_RDWR)
         self._server.close()
         self._accepting.join(5)
+
+    def __exit__(self, *exc_info):
+        self.reads.set()
+        self.stop_listening()
         for client in self.clients:
             client.hang_up()
 

@@ -115,6 +115,7 @@ def test_producer_says_that_the_connection_was_lost(connection, broker):
 
     with pytest.raises(RecoverableConnectionError):
         producer.release()
+    broker.confirms = True
 
 
 def test_error_of_the_block_matters_more(hasty, broker, caplog):
@@ -150,6 +151,32 @@ def test_pooled_producer_says_what_was_never_confirmed(hasty, broker):
     with pool.acquire() as producer:
         assert producer.publish("y", routing_key="q", confirm_timeout=PATIENCE)
     pool.connections.force_close_all()
+
+
+def test_pooled_connection_waits(broker):
+    with Connection(broker.url) as connection:
+        connection.default_channel.queue_declare("q")
+        pool = connection.Pool(1)
+        with pool.acquire() as pooled:
+            promise = pooled.Producer().publish("x", routing_key="q")
+
+        assert promise.is_confirmed
+        assert pooled.connected
+        pool.force_close_all()
+
+
+def test_pooled_connection_that_was_lost_is_not_waited_for(broker):
+    broker.confirms = False
+    with Connection(broker.url) as connection:
+        pool = connection.Pool(1)
+        with pool.acquire() as pooled:
+            pooled.Producer().publish("x", routing_key="q")
+            broker.clients[-1].hang_up()
+
+        broker.confirms = True
+        with pool.acquire() as pooled:
+            pooled.Producer().publish("y", routing_key="q", confirm_timeout=PATIENCE)
+        pool.force_close_all()
 
 
 def test_connection_that_is_never_confirmed_closes(broker, caplog):

@@ -319,16 +319,39 @@ def test_closing_publishes_again_what_was_not_confirmed(connection, broker):
     assert not outbox_of(connection)
 
 
-def test_what_is_lost_for_good_is_said(connection, broker, caplog):
+def lose(connection, broker):
+    """Publish a message, and lose the connection before it is confirmed."""
     broker.confirms = False
-    connection.Producer().publish("precious", routing_key="q")
+    promise = connection.Producer().publish("precious", routing_key="q")
+    connection.default_channel.queue_declare("q")  # by now the broker has it
     peer_of(connection, broker).hang_up()
     with pytest.raises(RecoverableConnectionError):
         connection.drain_events(timeout=PATIENCE)
+    broker.confirms = True
+    broker.queues["q"].clear()
+    return promise
+
+
+def test_closing_a_lost_connection_makes_another_one_for_what_is_left(
+    connection, broker, caplog
+):
+    promise = lose(connection, broker)
+
+    connection.close()
+
+    assert [body for _, body in broker.queues["q"]] == [b"precious"]
+    assert promise.is_confirmed
+    assert not caplog.records
+
+
+def test_what_is_lost_for_good_is_said(connection, broker, caplog):
+    lose(connection, broker)
+    broker.stop_listening()
 
     connection.close()
 
     assert "1 messages were not confirmed" in caplog.text
+    assert "refused" in caplog.text
 
 
 def test_half_a_message_ends_the_connection(broker, monkeypatch):

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kombu.transport._amqp.deliveries import Deliveries, Delivery
+from kombu.transport._amqp.deliveries import Deliveries
 from kombu.transport._amqp.parser import Delivered
 
 #: Channels.
@@ -11,7 +11,7 @@ A, B = object(), object()
 
 def delivery(channel, consumer_tag, tag):
     event = Delivered(1, consumer_tag, tag, False, "", "q", b"", b"")
-    return Delivery(channel, event, tag)
+    return channel, event, tag
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def deliveries():
 def tags_of(deliveries):
     tags = []
     while (found := deliveries.take()) is not None:
-        tags.append(found.tag)
+        tags.append(found[2])
     return tags
 
 
@@ -37,7 +37,7 @@ def test_in_order(deliveries):
 
 
 def test_of_one_consumer(deliveries):
-    assert [found.tag for found in deliveries.take_of(A, "X")] == [0, 3]
+    assert [found[2] for found in deliveries.take_of(A, "X")] == [0, 3]
     assert deliveries.take_of(B, "Y") == []
     assert tags_of(deliveries) == [1, 2]
 
