@@ -49,6 +49,8 @@ class Harness(Processes):
 
     Attributes:
         connection: A connection for whatever needs none of its own.
+        gathered_acks: Most acknowledgements of a consumer that its store may not know
+            of yet; they are lost if it is killed.
     """
 
     #: Whether one prefetch limit can be set for a whole channel.
@@ -70,6 +72,7 @@ class Harness(Processes):
         self.transport = transport
         self.transport_options = dict(transport_options or {})
         self.patience = patience
+        self.gathered_acks = 0
         self.idle = idle
         self._begin()
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
-from t.brokers.fixtures import mariadb, postgresql
+from t.brokers.fixtures import (
+    mariadb,
+    postgresql,
+    redis_cluster,
+    redis_secured,
+    redis_server,
+)
 
-__all__ = ("mariadb", "postgresql")
+__all__ = ("mariadb", "postgresql", "redis_cluster", "redis_secured", "redis_server")

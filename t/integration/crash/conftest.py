@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from t.brokers.fixtures import mariadb, postgresql
+from t.brokers.fixtures import mariadb, postgresql, redis_server
 
-__all__ = ("mariadb", "postgresql")
+__all__ = ("mariadb", "postgresql", "redis_server")

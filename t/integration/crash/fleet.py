@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 ROOT = Path(__file__).resolve().parent.parent.parent.parent
+WORKER = Path(__file__).with_name("worker.py")
 
 PRODUCERS = CONSUMERS = 4
 #: Seconds between two kills, on average.
@@ -36,6 +37,9 @@ class Fleet:
         folder: Where the logs are written.
         messages: How many are published.
         on_kill: Called after each kill, to do more harm.
+        peer: A Python that has kombu 5.7, which every other worker is to use.  It has
+            no dead letters, so that nothing is refused; and its consumers are not
+            killed, since it loses what it has in hand at some moments.
     """
 
     def __init__(
@@ -45,11 +49,13 @@ class Fleet:
         folder: Path,
         messages: int,
         on_kill: Callable[[int], None] | None = None,
+        peer: Path | None = None,
     ) -> None:
         self.url = url
         self.options = options
         self.folder = folder
         self.on_kill = on_kill
+        self.peer = peer
         self.random = random.Random(messages)
         self.kills = 0
         self._logs = 0
@@ -61,15 +67,24 @@ class Fleet:
 
     # -- workers -----------------------------------------------------------------
 
-    def _start(self, **job: Any) -> tuple[subprocess.Popen, Path]:
+    def _is_peers(self, place: int) -> bool:
+        return self.peer is not None and place % 2 == 1
+
+    def _start(self, place: int, **job: Any) -> tuple[subprocess.Popen, Path]:
         self._logs += 1
         log = self.folder / f"{self._logs}.log"
         job |= {"url": self.url, "options": self.options, "log": str(log)}
-        environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+        if self.peer is not None:
+            job["refused"] = 0
+        environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
+        command = [str(self.peer), str(WORKER)]
+        if not self._is_peers(place):
+            environment["PYTHONPATH"] = str(ROOT)
+            command = [sys.executable, str(WORKER)]
         with (self.folder / "stderr").open("ab") as errors:
             process = subprocess.Popen(
-                [sys.executable, "-m", "t.integration.crash.worker", json.dumps(job)],
-                cwd=ROOT,
+                [*command, json.dumps(job)],
+                cwd=self.folder,
                 env=environment,
                 stdin=subprocess.DEVNULL,
                 stderr=errors,
@@ -86,10 +101,10 @@ class Fleet:
                 self._note_progress(place, log)
                 self.producers[place] = None
             if self.todo[place][0] < self.todo[place][1]:
-                self.producers[place] = self._start(numbers=self.todo[place])
+                self.producers[place] = self._start(place, numbers=self.todo[place])
         for place, consumer in enumerate(self.consumers):
             if consumer is None or consumer.poll() is not None:
-                self.consumers[place] = self._start()[0]
+                self.consumers[place] = self._start(place)[0]
 
     def _note_progress(self, place: int, log: Path) -> None:
         """Go on behind what a producer has tried to publish: it may have."""
@@ -100,8 +115,12 @@ class Fleet:
 
     def _kill_one(self) -> None:
         producers = [running[0] for running in self.producers if running is not None]
-        victims = [one for one in (*producers, *self.consumers) if one is not None]
-        victim = self.random.choice(victims)
+        consumers = [
+            one
+            for place, one in enumerate(self.consumers)
+            if one is not None and not self._is_peers(place)
+        ]
+        victim = self.random.choice([*producers, *consumers])
         victim.kill()
         victim.wait()
         self.kills += 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -41,11 +41,21 @@ class Ledger:
             what: len(self.numbers(what))
             for what in ("published", "delivered", "acked", "refused")
         }
+        if self.retried:
+            counts["published with retries"] = len(self.retried)
         counts |= {"stored": len(self.stored), "dead": len(self.dead)}
         counts["delivered again"] = sum(
             len(moments) - 1 for moments in self.moments["delivered"].values()
         )
         return ", ".join(f"{what} {count}" for what, count in counts.items())
+
+    @property
+    def retried(self) -> set[int]:
+        """Published more than once, perhaps: the answer to the first try was lost.
+
+        A broker that is told twice has two messages, each with a life of its own.
+        """
+        return self.numbers("retrying")
 
     @property
     def lost(self) -> set[int]:
@@ -59,8 +69,9 @@ class Ledger:
     @property
     def in_two_places(self) -> set[int]:
         """In the store more than once, or still there though it is settled."""
-        places = [*self.stored, *self.dead, *self.numbers("acked")]
-        return {number for number in places if places.count(number) > 1}
+        places = Counter([*self.stored, *self.dead, *self.numbers("acked")])
+        found = {number for number, count in places.items() if count > 1}
+        return found - self.retried
 
     @property
     def again_after_settled(self) -> set[int]:
@@ -70,7 +81,7 @@ class Ledger:
             number
             for number, moments in settled.items()
             if max(self.moments["delivered"][number]) > min(moments)
-        }
+        } - self.retried
 
     def check(self) -> None:
         """Raise AssertionError unless nothing is lost, doubled or raised from death."""

@@ -10,6 +10,7 @@ import json
 import os
 import sys
 import time
+from collections import deque
 
 from kombu import Connection, Consumer, Exchange, Producer, Queue
 
@@ -23,6 +24,8 @@ JOBS = Queue(
 
 #: Each so many messages is refused, and so dead-lettered.
 REFUSED = 50
+
+PREFETCH = 10
 
 RETRY = {"max_retries": 200, "interval_start": 0, "interval_step": 0.05}
 
@@ -42,28 +45,56 @@ class Log:
 def produce(connection: Connection, log: Log, numbers: list[int]) -> None:
     producer = Producer(connection, JOBS.exchange, "job")
     for number in range(*numbers):
+
+        def note(exc: BaseException, interval: float, number: int = number) -> None:
+            # It may have been published: only the answer was lost.
+            log.note("retrying", number)
+
         log.note("publishing", number)
-        producer.publish(number, declare=[DEAD, JOBS], retry=True, retry_policy=RETRY)
+        producer.publish(
+            number,
+            declare=[DEAD, JOBS],
+            retry=True,
+            retry_policy={**RETRY, "errback": note},
+        )
         log.note("published", number)
 
 
 class Consuming:
     """Consumes for ever, and begins again when the broker was lost."""
 
-    def __init__(self, connection: Connection, log: Log) -> None:
+    def __init__(self, connection: Connection, log: Log, refused: int) -> None:
         self.connection = connection
         self.log = log
+        self.refused = refused
+        # Acknowledged, but the broker may not have been told yet.
+        self.gathered: deque[int] = deque()
 
     def receive(self, number, message) -> None:
         self.log.note("delivered", number)
-        if number % REFUSED:
+        if not self.refused or number % self.refused:
             self.log.note("acking", number)
             message.ack()
-            self.log.note("acked", number)
+            self.gathered.append(number)
+            # With the last one that it has in hand, it tells the broker of all.
+            limit = min(getattr(message.channel, "settle_limit", 1), PREFETCH)
+            self.note_acked(limit - 1)
         else:
             self.log.note("refusing", number)
             message.reject()
             self.log.note("refused", number)
+
+    def note_acked(self, gathered: int) -> None:
+        """Note what the broker knows, if it has not been told of the last ones."""
+        while len(self.gathered) > gathered:
+            self.log.note("acked", self.gathered.popleft())
+
+    def drain(self) -> None:
+        try:
+            self.connection.drain_events(timeout=0.5)
+        except TimeoutError:
+            # Before it waits, it tells all.
+            self.note_acked(0)
 
     def run(self) -> None:
         errors = self.connection.connection_errors + self.connection.channel_errors
@@ -76,12 +107,13 @@ class Consuming:
                     self.connection.channel(),
                     [JOBS],
                     callbacks=[self.receive],
-                    prefetch_count=10,
+                    prefetch_count=PREFETCH,
                 ):
                     while True:
-                        self.connection.drain_events()
+                        self.drain()
             except errors as exc:
                 print(f"again: {exc!r}", file=sys.stderr)
+                self.gathered.clear()
                 self.connection.collect()
                 time.sleep(0.05)
 
@@ -94,7 +126,7 @@ def main() -> None:
         with connection:
             produce(connection, log, job["numbers"])
     else:
-        Consuming(connection, log).run()
+        Consuming(connection, log, job.get("refused", REFUSED)).run()
 
 
 if __name__ == "__main__":

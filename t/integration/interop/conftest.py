@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from t.brokers.fixtures import mariadb, postgresql
+from t.brokers.fixtures import mariadb, postgresql, redis_server
 from t.peers.peer import Peer
 
-__all__ = ("mariadb", "postgresql")
+__all__ = ("mariadb", "postgresql", "redis_server")
 
 
 @dataclass
@@ -26,7 +26,7 @@ class Broker:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-@pytest.fixture(params=["filesystem", "sqlite", "postgresql", "mariadb"])
+@pytest.fixture(params=["filesystem", "sqlite", "postgresql", "mariadb", "redis"])
 def broker(request, tmp_path):
     """A folder, and a database of each kind, all empty."""
     if request.param == "filesystem":
@@ -39,6 +39,8 @@ def broker(request, tmp_path):
         return Broker("filesystem://", folders)
     if request.param == "sqlite":
         return Broker(f"sqla+sqlite:///{tmp_path / 'broker.db'}")
+    if request.param == "redis":
+        return Broker(request.getfixturevalue("redis_server").new_database())
     server = request.getfixturevalue(request.param)
     return Broker(f"sqla+{server.new_database()}")
 
