@@ -37,6 +37,7 @@ class Known(NamedTuple):
 #: By the path of the class, in the order of the tables.
 TRANSPORTS = {
     "kombu.transport.pyamqp:Transport": Known("RabbitMQ", "amqp://HOST", "none"),
+    "kombu.transport.qpid:Transport": Known("AMQP 1.0", "qpid://HOST", "qpid"),
     "kombu.transport.memory:Transport": Known("Memory", "memory://NAME", "none"),
     "kombu.transport.filesystem:Transport": Known(
         "File system", "filesystem://", "none"

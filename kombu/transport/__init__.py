@@ -27,6 +27,7 @@ TRANSPORT_ALIASES: dict[str, str] = {
     "librabbitmq": "kombu.transport.librabbitmq:Transport",
     "memory": "kombu.transport.memory:Transport",
     "pyamqp": "kombu.transport.pyamqp:Transport",
+    "qpid": "kombu.transport.qpid:Transport",
     "redis": "kombu.transport.redis:Transport",
     "redis+cluster": "kombu.transport.redis:ClusterTransport",
     "redis+socket": "kombu.transport.redis:UnixSocketTransport",

@@ -21,9 +21,35 @@ want() {
 want postgresql /usr/lib/postgresql/*/bin/postgres "$(command -v postgres || :)"
 want mariadb-server /usr/sbin/mariadbd "$(command -v mariadbd || :)"
 want rabbitmq-server /usr/lib/rabbitmq/bin/rabbitmq-server
+want redis-server "$(command -v redis-server || :)"
 want openssl "$(command -v openssl || :)"
 
+want default-jre-headless "$(command -v java || :)"
+
+# python-qpid-proton is compiled where it is installed.
+want gcc "$(command -v gcc || :)"
+want libssl-dev /usr/include/openssl/ssl.h
+
+# Qpid Broker-J is in no package: its libraries are fetched into the user's cache.
+folder=${XDG_CACHE_HOME:-$HOME/.cache}/kombu-brokers/broker-j
+description=$(dirname "$0")/broker_j.pom.xml
+if ! cmp -s "$description" "$folder/pom.xml"; then
+    want maven "$(command -v mvn || :)"
+fi
+fetch_broker_j() {
+    if cmp -s "$description" "$folder/pom.xml"; then return; fi
+    echo "fetching Qpid Broker-J"
+    rm -rf "$folder"
+    mkdir -p "$folder"
+    mvn -B -q -f "$description" \
+        org.apache.maven.plugins:maven-dependency-plugin:3.6.1:copy-dependencies \
+        -DincludeScope=runtime -DoutputDirectory="$folder"
+    # Last: it says that the rest is there.
+    cp "$description" "$folder/pom.xml"
+}
+
 if [ -z "$missing" ]; then
+    fetch_broker_j
     echo "every server is installed"
     exit
 fi
@@ -45,3 +71,4 @@ export DEBIAN_FRONTEND=noninteractive
 apt-get update -qq
 # shellcheck disable=SC2086 -- several packages
 apt-get install -y -qq --no-install-recommends $missing
+fetch_broker_j
