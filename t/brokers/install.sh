@@ -28,7 +28,7 @@ want default-jre-headless "$(command -v java || :)"
 
 # python-qpid-proton is compiled where it is installed.
 want gcc "$(command -v gcc || :)"
-want libssl-dev /usr/include/openssl/ssl.h
+want libssl-dev /usr/include/openssl
 
 # Qpid Broker-J is in no package: its libraries are fetched into the user's cache.
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/kombu-brokers/broker-j
