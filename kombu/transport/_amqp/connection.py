@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from kombu.transport._amqp.keeper import HeartbeatKeeper
     from kombu.transport._amqp.parser import Event
-    from kombu.transport._amqp.tls import TLS
+    from kombu.transport._tls import TLS
 
 __all__ = ("Connection",)
 

@@ -9,7 +9,7 @@ from amqp.transport import SSLTransport, TCPTransport
 from kombu.transport._amqp.errors import ConnectionLost
 
 if TYPE_CHECKING:
-    from kombu.transport._amqp.tls import TLS
+    from kombu.transport._tls import TLS
 
 __all__ = ("PlainTransport", "TLSTransport")
 

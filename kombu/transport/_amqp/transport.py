@@ -16,13 +16,13 @@ from kombu.transport._amqp.connection import Connection as AMQPConnection
 from kombu.transport._amqp.keeper import HeartbeatKeeper
 from kombu.transport._amqp.native import NativeTransport
 from kombu.transport._amqp.options import AMQP_OPTIONS, OWN_OPTIONS, Options
-from kombu.transport._amqp.tls import TLS
 from kombu.transport._capabilities import (
     NATIVE,
     Support,
     native_abilities,
 )
 from kombu.transport._options import COMMON_OPTIONS, warn_of_unknown
+from kombu.transport._tls import TLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

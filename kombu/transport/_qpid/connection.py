@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kombu.transport._amqp.keeper import HeartbeatKeeper
-    from kombu.transport._amqp.tls import TLS
     from kombu.transport._qpid.dialects import Dialect
     from kombu.transport._qpid.engine import Login
     from kombu.transport._qpid.links import Link
     from kombu.transport._qpid.options import Options
+    from kombu.transport._tls import TLS
 
 __all__ = ("Address", "Connection")
 

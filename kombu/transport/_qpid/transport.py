@@ -11,11 +11,11 @@ from amqp import exceptions as amqp_errors
 
 from kombu.transport import base
 from kombu.transport._amqp.keeper import HeartbeatKeeper
-from kombu.transport._amqp.tls import TLS
 from kombu.transport._options import COMMON_OPTIONS, warn_of_unknown
 from kombu.transport._qpid.abilities import GENERIC
 from kombu.transport._qpid.driver import driver_version, load_connection
 from kombu.transport._qpid.options import QPID_OPTIONS, Options, tls_of
+from kombu.transport._tls import TLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable

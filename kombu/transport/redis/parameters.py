@@ -6,7 +6,7 @@ import socket
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kombu.exceptions import InvalidURL
-from kombu.transport._amqp.tls import InvalidTLS, named_options
+from kombu.transport._tls import InvalidTLS, named_options
 from kombu.utils.imports import symbol_by_name
 
 if TYPE_CHECKING:

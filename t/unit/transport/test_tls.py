@@ -4,7 +4,7 @@ import ssl
 
 import pytest
 
-from kombu.transport._amqp.tls import TLS, InvalidTLS
+from kombu.transport._tls import TLS, InvalidTLS
 
 
 @pytest.mark.parametrize("options", [True, {}, {"ssl_version": None}])
