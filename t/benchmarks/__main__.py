@@ -16,21 +16,20 @@ import sys
 import tempfile
 from pathlib import Path
 from statistics import median
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from t.benchmarks.peer import RELEASE, python_of_peer, python_with
 from t.brokers.rabbitmq import RabbitMQ
+from t.brokers.redis import Redis
 from t.brokers.server import Missing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = Path(__file__).parent
 RABBITMQ = "rabbitmq_workloads.py"
-
-#: Tells its workloads where the server is.
-VARIABLE = "KOMBU_BENCH_AMQP_URL"
+REDIS = "redis_workloads.py"
 
 #: A folder whose files are in memory.
 IN_MEMORY = "/dev/shm"
@@ -94,6 +93,19 @@ GOALS += tuple(
     )
 )
 
+GOALS += tuple(
+    Goal(name, limit, raw, script=REDIS)
+    for name, limit, raw in (
+        ("redis_publish", 0.25, "raw_push"),
+        ("redis_batch", 1.0, "raw_push"),
+        ("redis_consume", 0.12, "raw_pop"),
+        ("redis_consume_1", 0.40, "raw_pop"),
+        ("redis_no_ack", 0.20, "raw_pop"),
+        ("redis_request_reply", 0.25, ""),
+        ("redis_close", 0.10, ""),
+    )
+)
+
 #: A topic publish may cost so much more with 10,000 bindings than with 10.
 GROWTH_LIMIT = 2.0
 
@@ -149,33 +161,57 @@ def python_of_client(client: str) -> Path:
     return python_with(home, (PACKAGES.get(client, client),))
 
 
-@contextlib.contextmanager
-def rabbitmq(goals: list[Goal]) -> Iterator[list[Goal]]:
-    """Serve those of *goals* that want a RabbitMQ; return those that can be measured.
+class OrdinaryRabbitMQ(RabbitMQ):
+    """A RabbitMQ as others have it: its threads wait as they do by default."""
 
-    Its data are kept in memory where the system has such a place, and its threads
-    wait as they do by default, so that the figures are not those of the disk.
+    erlang_options = ""
+
+
+class Place(NamedTuple):
+    """A server for the workloads of one script.
+
+    Attributes:
+        script: Their script.
+        make: Makes the server.
+        url_of: Returns where its workloads are to go.
+        variable: Tells them so.
     """
-    if not any(goal.script == RABBITMQ for goal in goals):
+
+    script: str
+    make: Callable[[], Any]
+    url_of: Callable[[Any], str]
+    variable: str
+
+
+PLACES = (
+    Place(
+        RABBITMQ, OrdinaryRabbitMQ, OrdinaryRabbitMQ.new_vhost, "KOMBU_BENCH_AMQP_URL"
+    ),
+    Place(REDIS, lambda: Redis(None), Redis.new_database, "KOMBU_BENCH_REDIS_URL"),
+)
+
+
+@contextlib.contextmanager
+def served(goals: list[Goal], place: Place) -> Iterator[list[Goal]]:
+    """Serve those of *goals* that want a server; return those that can be measured.
+
+    Its data are kept in memory where the system has such a place, so that the figures
+    are not those of the disk.
+    """
+    if not any(goal.script == place.script for goal in goals):
         yield goals
         return
     with tempfile_in_memory():
-        server = Server()
+        server = place.make()
     try:
         server.start()
     except Missing as exc:
         print(exc)
-        yield [goal for goal in goals if goal.script != RABBITMQ]
+        yield [goal for goal in goals if goal.script != place.script]
         return
     with server:
-        os.environ[VARIABLE] = server.new_vhost()
+        os.environ[place.variable] = place.url_of(server)
         yield goals
-
-
-class Server(RabbitMQ):
-    """A RabbitMQ as others have it."""
-
-    erlang_options = ""
 
 
 @contextlib.contextmanager
@@ -216,7 +252,10 @@ def main() -> int:
     print(f"medians of {options.rounds} rounds; ratio to kombu {RELEASE}")
     print(f"{'workload':<24}{'ours':>11}{'5.7':>12}{'ratio':>8}{'limit':>7}  raw")
     missed, figures = [], {}
-    with rabbitmq(goals) as measured:
+    with contextlib.ExitStack() as servers:
+        measured = goals
+        for place in PLACES:
+            measured = servers.enter_context(served(measured, place))
         for goal in measured:
             found = compare(goal, options.rounds, peer)
             figures[goal.name] = found.ours

@@ -23,23 +23,62 @@ Known limits:
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from kombu.transport.redis.batch import PublishBatch
 from kombu.transport.redis.channel import Channel
 from kombu.transport.redis.cluster_transport import (
     ClusterTransport,
     SSLClusterTransport,
 )
+from kombu.transport.redis.names import (
+    DEFAULT_DB,
+    DEFAULT_HEALTH_CHECK_INTERVAL,
+    DEFAULT_PORT,
+    PRIORITY_STEPS,
+    Mutex,
+    MutexHeld,
+    error_classes_t,
+    get_redis_ConnectionError,
+    get_redis_error_classes,
+)
 from kombu.transport.redis.sentinel import SentinelChannel, SentinelTransport
 from kombu.transport.redis.transport import SSLTransport, Transport, UnixSocketTransport
 
+if TYPE_CHECKING:
+    from redis.sentinel import SentinelManagedSSLConnection
+
 __all__ = (
+    "DEFAULT_DB",
+    "DEFAULT_HEALTH_CHECK_INTERVAL",
+    "DEFAULT_PORT",
+    "PRIORITY_STEPS",
     "Channel",
     "ClusterTransport",
+    "Mutex",
+    "MutexHeld",
     "PublishBatch",
+    "QoS",
     "SSLClusterTransport",
     "SSLTransport",
     "SentinelChannel",
+    "SentinelManagedSSLConnection",
     "SentinelTransport",
     "Transport",
     "UnixSocketTransport",
+    "error_classes_t",
+    "get_redis_ConnectionError",
+    "get_redis_error_classes",
 )
+
+#: What a channel has taken and not settled; kombu 5.7 has a class of its own for it.
+QoS = Channel.QoS
+
+
+def __getattr__(name: str) -> Any:
+    # redis-py's own, which is not to be imported before it is used.
+    if name == "SentinelManagedSSLConnection":
+        from redis.sentinel import SentinelManagedSSLConnection
+
+        return SentinelManagedSSLConnection
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -64,6 +64,8 @@ class Bell(Watcher):
         # The queues to wait for next, and those waited for at the moment.
         self._wanted: tuple[str, ...] | None = None
         self._waits_for: tuple[str, ...] | None = None
+        # Queues that were not looked into since the last wait for them has ended.
+        self._unseen: set[str] = set()
         self._hurries_until = 0.0
         #: Whether the last wait has ended without a bell.
         self.was_silent = False
@@ -84,10 +86,15 @@ class Bell(Watcher):
     def watches(self, queues: Sequence[str]) -> bool:
         """Return whether it would be known if there were messages in *queues*.
 
-        It would if they are waited for, since they were looked into and found empty:
-        what has come since has rung.
+        It would if they are waited for, and were looked into since the last wait has
+        ended: what has come after that has rung.  If not, they have to be looked into
+        now.
         """
         with self._lock:
+            if not self._unseen.isdisjoint(queues):
+                # The one who asks is about to look.
+                self._unseen.difference_update(queues)
+                return False
             watched = self._waits_for or self._wanted
         return watched is not None and set(queues).issubset(watched)
 
@@ -107,6 +114,7 @@ class Bell(Watcher):
 
     def _lost_sight(self) -> None:
         with self._lock:
+            self._unseen.update(self._waits_for or ())
             self._waits_for = None
         self._link.close()
         # The transport is to notice that the server is away.
@@ -123,6 +131,7 @@ class Bell(Watcher):
             key = self._wait_for(queues)
             with self._lock:
                 self._waits_for = None
+                self._unseen.update(queues)
             if key != self._wake_key:
                 self.was_silent = key is None
                 self._wake()

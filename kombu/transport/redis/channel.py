@@ -104,9 +104,8 @@ class Channel(CompatChannel, LeasedChannel):
         topology = self.connection.topology
         before = topology.version
         self._refresh()
-        if topology.version != before:
-            return True  # what was bound meanwhile
-        return super()._redeclare(exchange)
+        # What others have bound meanwhile counts too.
+        return super()._redeclare(exchange) or topology.version != before
 
     def _route(self, exchange: str, routing_key: str, headers: Any) -> Iterable[str]:
         if exchange in self.state.exchanges:
@@ -388,7 +387,9 @@ class Channel(CompatChannel, LeasedChannel):
     def _next_due(self, queues: Iterable[str]) -> float | None:
         claims = self._broker.claims
         queues = tuple(queues)
-        known = claims.were_looked_into(queues)
+        # What was looked into is empty, or full of what there is no room for: in some
+        # queues that can die.
+        known = claims.were_looked_into(queues).difference(self._mortal_queues())
         others = [queue for queue in queues if queue not in known]
         due = claims.next_due
         moments = [] if due is None else [due]

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kombu.transport.virtual.base import Channel as BaseChannel
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 __all__ = ("CompatChannel",)
 
@@ -89,6 +86,11 @@ class CompatChannel(BaseChannel):
         return self.client.connection_pool
 
     @property
+    def subclient(self) -> Any:
+        """A client of redis-py for PUB/SUB; none of ours uses it."""
+        return self.client.pubsub()
+
+    @property
     def active_queues(self) -> set[str]:
         """Names of the queues that are consumed from."""
         return set(self._active_queues)
@@ -101,6 +103,3 @@ class CompatChannel(BaseChannel):
         """Return the list of *queue* for the priority *pri*."""
         level = self.priority(pri)
         return f"{queue}{self.sep}{level}" if level else queue
-
-    def _lists_of(self, queue: str) -> Iterator[str]:
-        return (self._q_for_pri(queue, step) for step in self.priority_steps)

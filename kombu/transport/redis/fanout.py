@@ -200,6 +200,11 @@ class Fanout:
 
     def close(self) -> None:
         """Listen no more."""
-        listener, self._listener = self._listener, None
+        with self._lock:
+            listener, self._listener = self._listener, None
+            # The listener may wait for room.
+            self._bells = set()
+            self._queues.clear()
+            self._arrived.clear()
         if listener is not None:
             listener.stop()

@@ -88,9 +88,6 @@ class Lines:
         Raises:
             ServerLost: The server can not be reached.
         """
-        if self._pid != os.getpid():
-            self._begin()
-            self._quota.used = 0
         link = self._take()
         try:
             if self._unposted:
@@ -99,11 +96,13 @@ class Lines:
             for reply in replies:
                 if isinstance(reply, Exception) and is_lost(reply):
                     # It has another role now, and so may the other connections.
-                    self._keep_what_was_posted(link)
-                    link.close()
+                    self._end(link)
                     self._drop_idle()
                     break
             return replies
+        except BaseException:
+            self._end(link)
+            raise
         finally:
             self._give(link)
 
@@ -119,9 +118,6 @@ class Lines:
         Raises:
             ServerLost: The server can not be reached.
         """
-        if self._pid != os.getpid():
-            self._begin()
-            self._quota.used = 0
         link = self._take()
         was_proven = link.is_proven
         try:
@@ -132,8 +128,16 @@ class Lines:
             if not was_proven:
                 raise
             link.post(data, count)
+        except BaseException:
+            self._end(link)
+            raise
         finally:
             self._give(link)
+
+    def _end(self, link: Link) -> None:
+        """Close a link on which replies may come that nobody is to take for its own."""
+        self._keep_what_was_posted(link)
+        link.close()
 
     def _keep_what_was_posted(self, link: Link) -> None:
         """Remember commands of which nobody knows whether they were carried out."""
@@ -148,7 +152,7 @@ class Lines:
                 return
             try:
                 link.post(*lot)
-            except ServerLost:
+            except BaseException:
                 self._unposted.appendleft(lot)
                 raise
 
@@ -167,6 +171,9 @@ class Lines:
             return link.exchange(data, count)
 
     def _take(self) -> Link:
+        if self._pid != os.getpid():
+            self._begin()
+            self._quota.used = 0
         try:
             return self._idle.pop()
         except IndexError:
@@ -204,8 +211,7 @@ class Lines:
             if is_well:
                 link.finish()
             else:
-                self._keep_what_was_posted(link)
-                link.close()
+                self._end(link)
             with self._freed:
                 self._made -= 1
                 self._quota.give()

@@ -90,8 +90,11 @@ class LostMessages:
                 continue
             try:
                 while found:
-                    touched |= self._put_back(found)
-                    found = self._list(queue) if len(found) == _BATCH else []
+                    got = self._put_back(found)
+                    touched |= got
+                    # If nothing could be put back, it would be the same again.
+                    is_more = bool(got) and len(found) == _BATCH
+                    found = self._list(queue) if is_more else []
             finally:
                 self._unlock(queue)
         return touched

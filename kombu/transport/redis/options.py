@@ -94,6 +94,14 @@ REDIS_OPTIONS = (
         "Priorities that are told apart, in kombu's mode.",
     ),
     Option(
+        "priority_mode",
+        "str",
+        "kombu",
+        "",
+        "kombu: 0 to 9 in the steps of priority_steps, 0 first; amqp: up to "
+        "x-max-priority, higher first.",
+    ),
+    Option(
         "queue_order_strategy",
         "str",
         "round_robin",

@@ -96,10 +96,31 @@ class Server:
         packed = [one.packed(self.is_cluster) for one in requests]
         data = packed[0] if len(packed) == 1 else b"".join(packed)
         replies = self._lines.exchange(data, len(requests), is_repeatable)
+        unknown = [
+            place
+            for place, reply in enumerate(replies)
+            if isinstance(reply, redis_errors.NoScriptError)
+        ]
+        if unknown:
+            again = [requests[place] for place in unknown]
+            found = self._run_wholly(again, is_repeatable)
+            for place, reply in zip(unknown, found, strict=True):
+                replies[place] = reply
         for place, reply in enumerate(replies):
             if isinstance(reply, Exception):
-                replies[place] = self._after(reply, requests[place], is_repeatable)
+                raise refused(reply, self._where, requests[place].name) from reply
         return replies
+
+    def _run_wholly(
+        self, requests: Sequence[Request], is_repeatable: bool
+    ) -> list[Any]:
+        """Have scripts run that the server did not know; each is told to it once."""
+        told: set[str] = set()
+        data = b""
+        for one in requests:
+            data += one.packed(self.is_cluster, whole=one.name not in told)
+            told.add(one.name)
+        return self._lines.exchange(data, len(requests), is_repeatable)
 
     def post_all(self, requests: Sequence[Request]) -> None:
         """Have plain commands carried out, without waiting for it.
@@ -128,13 +149,8 @@ class Server:
             ServerLost: The server can not be reached, or is none any more.
             ServerRefused: It refuses.
         """
-        return self._after(error, request, False)
-
-    def _after(self, error: Exception, request: Request, is_repeatable: bool) -> Any:
-        """Return the reply to *request* after all; or raise *error* as ours."""
         if isinstance(error, redis_errors.NoScriptError):
-            data = request.packed(self.is_cluster, whole=True)
-            (reply,) = self._lines.exchange(data, 1, is_repeatable)
+            (reply,) = self._run_wholly((request,), False)
             if not isinstance(reply, Exception):
                 return reply
             error = reply

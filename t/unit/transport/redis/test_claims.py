@@ -1,0 +1,318 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from redis import exceptions
+
+from kombu.transport.redis.claims import (
+    Claims,
+    delivery_count_of,
+    ending_of,
+    queue_of_tag,
+)
+from kombu.transport.redis.clock import ServerClock
+from kombu.transport.redis.errors import ServerLost
+from kombu.transport.redis.keys import Keys
+from kombu.transport.virtual.claims import Claim
+from t.unit.transport.redis.server import NOW, bodies, envelope
+
+
+def fill(server, queue, *names):
+    for name in names:
+        text = json.dumps(envelope(name, queue)).encode()
+        server.lists[queue].appendleft(text)
+
+
+class test_names:
+    @pytest.mark.parametrize("queue", ["q", "a:b:c", "", ":"])
+    def test_tag_tells_the_queue(self, claims, queue):
+        assert queue_of_tag(f"{claims.next_prefix()}:00001:{queue}") == queue
+
+    @pytest.mark.parametrize("queue", ["q", 'a"b', "é"])
+    def test_value_is_what_old_peers_write(self, queue):
+        value = "[" + json.dumps({"body": "x"}) + ending_of(queue)
+
+        assert json.loads(value) == [{"body": "x"}, "", queue]
+
+    def test_no_two_scripts_have_the_same_tags(self, claims):
+        assert claims.next_prefix() != claims.next_prefix()
+        assert "k6:me" in repr(claims)
+
+
+class test_delivery_count:
+    def test_is_in_the_envelope(self):
+        assert delivery_count_of(envelope("x", **{"x-delivery-count": 3})) == 3
+        assert delivery_count_of(envelope("x")) == 0
+
+    def test_of_old_peers_is_a_mark(self):
+        marked = envelope("x")
+        marked["headers"]["redelivered"] = True
+        assert delivery_count_of(marked) == 1
+        info = {"delivery_info": {"redelivered": True}}
+        assert delivery_count_of({"properties": info, "headers": {}}) == 1
+
+    @pytest.mark.parametrize("nonsense", [None, "text", [], {}, {"properties": 1}])
+    def test_of_nonsense(self, nonsense):
+        assert delivery_count_of(nonsense) == 0
+
+
+class test_claim:
+    def test_moves_into_the_record(self, claims, server):
+        fill(server, "q", "a", "b")
+
+        found = claims.claim(("q",), 10)
+
+        assert bodies(found) == ["a", "b"]
+        assert [one.token for one in found] == [
+            f"k6:me:00000001:{place:05d}:q" for place in (1, 2)
+        ]
+        assert not server.lists["q"]
+        assert set(server.hashes["unacked"]) == {one.token.encode() for one in found}
+
+    def test_of_several_queues(self, claims, server):
+        fill(server, "b", "x")
+        fill(server, "a", "y")
+
+        found = claims.claim(("a", "b"), 10)
+
+        assert [(one.queue, one.envelope["body"]) for one in found] == [
+            ("a", "y"),
+            ("b", "x"),
+        ]
+        assert claims.were_looked_into(["a", "c"]) == {"a"}
+
+    def test_is_limited(self, claims, server):
+        fill(server, "q", *"abc")
+
+        assert bodies(claims.claim(("q",), 2)) == ["a", "b"]
+        claims.claim(("q",), 10_000)
+        limits = [int(call.arguments[0]) for call in server.named("claim")]
+        assert limits == [2, 500]
+
+    def test_of_who_knows_an_old_topology_is_none(self, claims, server):
+        fill(server, "q", "a")
+
+        assert claims.claim(("q",), 1, b"another") == []
+        assert claims.seen_version == server.version
+        assert bodies(claims.claim(("q",), 1, server.version)) == ["a"]
+
+    def test_tells_time_and_what_is_due(self, claims, server):
+        server.answers["claim"].append([b"1", b"%d" % NOW, b"1700000005000"])
+
+        claims.claim(("q",), 1)
+
+        assert claims.next_due == 1_700_000_005
+        claims.claim(("q",), 1)
+        assert claims.next_due is None
+
+    def test_levels_may_change(self, redis, keys, server):
+        levels = [(0,)]
+        claims = Claims(redis, keys, ServerClock(), "me", 60, lambda queue: levels[-1])
+        claims.claim(("q",), 1)
+        levels.append((5, 0))
+        claims.claim(("q",), 1)
+
+        assert [call.arguments[5] for call in server.named("claim")] == [b"0", b"5,0"]
+
+    def test_of_many_different_queues(self, claims, server):
+        for number in range(110):
+            claims.claim((f"q{number}",), 1)
+
+        assert len(server.named("claim")) == 110
+
+    def test_text_that_is_no_envelope_is_handed_on(self, claims, server):
+        server.lists["q"].append(b"nonsense")
+
+        (found,) = claims.claim(("q",), 1)
+
+        assert found.envelope in (b"nonsense", "nonsense")
+        assert found.deliveries == 0
+
+    def test_of_what_has_expired(self, claims, server):
+        text = json.dumps(envelope("a")).encode()
+        server.answers["claim_expired"].append([1, text])
+
+        (found,) = claims.claim_expired("q", 5)
+
+        assert found.queue == "q"
+        assert found.token.endswith(":00001:q")
+
+
+class test_unsure:
+    def lose(self, server, call):
+        """Carry out *call*, and lose the connection before the reply."""
+        server.do_claim(call)
+        return exceptions.ConnectionError("cut")
+
+    def test_what_may_have_been_claimed_is_put_back(self, claims, server):
+        # Given a claim that was made, and whose reply is lost
+        fill(server, "q", "a", "b")
+        server.answers["claim"].append(lambda call: self.lose(server, call))
+        with pytest.raises(ServerLost):
+            claims.claim(("q",), 2)
+        assert len(server.hashes["unacked"]) == 2
+
+        # When it is claimed again
+        found = claims.claim(("q",), 2)
+
+        # Then it is the same, in its order, and unmarked
+        assert bodies(found) == ["a", "b"]
+        assert len(server.hashes["unacked"]) == 2
+        assert not any(one.deliveries for one in found)
+
+    def test_is_remembered_until_the_server_is_back(self, claims, server):
+        fill(server, "q", "a")
+        server.answers["claim"].append(lambda call: self.lose(server, call))
+        with pytest.raises(ServerLost):
+            claims.claim(("q",), 1)
+        server.is_gone = True
+        for _ in range(2):
+            with pytest.raises(ServerLost):
+                claims.claim(("q",), 1)
+        server.is_gone = False
+
+        assert bodies(claims.claim(("q",), 1)) == ["a"]
+
+
+class test_settling:
+    def test_removes_from_the_record(self, claims, server):
+        fill(server, "q", "a", "b")
+        found = claims.claim(("q",), 2)
+
+        claims.settle(found)
+
+        assert not server.hashes["unacked"]
+        assert not server.hashes["unacked_index"]
+        assert len(server.named("HDEL")) == 1
+
+    def test_what_was_only_heard_is_in_no_record(self, claims, server):
+        claims.settle([Claim("q", envelope("a"))])
+        claims.extend([Claim("q", envelope("a"))])
+        claims.release([Claim("q", envelope("a"))], lambda queue, text: 0)
+
+        assert not server.calls
+
+    def test_lease_is_renewed(self, claims, server):
+        fill(server, "q", "a")
+        found = claims.claim(("q",), 1)
+
+        claims.extend(found)
+
+        (call,) = server.named("extend")
+        assert call.arguments == [b"60.0", found[0].token.encode()]
+
+
+class test_release:
+    def test_order_is_kept(self, claims, server):
+        fill(server, "q", "a", "b", "c")
+        found = claims.claim(("q",), 2)
+
+        claims.release(found, lambda queue, text: 0)
+
+        again = claims.claim(("q",), 3)
+        assert bodies(again) == ["a", "b", "c"]
+        assert not any(one.deliveries for one in again)
+
+    def test_what_was_delivered_is_marked(self, claims, server):
+        fill(server, "q", "a")
+        (found,) = claims.claim(("q",), 1)
+        found.was_delivered = True
+
+        claims.release([found], lambda queue, text: 0)
+
+        (again,) = claims.claim(("q",), 1)
+        assert again.deliveries == 1
+        assert again.envelope["redelivered"] is True
+
+    def test_level_is_kept(self, claims, server):
+        fill(server, "q", "a")
+        found = claims.claim(("q",), 1)
+
+        claims.release(found, lambda queue, text: 3)
+
+        assert len(server.lists["q\x06\x163"]) == 1
+
+    def test_nonsense_is_put_back_as_it_is(self, claims, server):
+        server.lists["q"].append(b"nonsense")
+        (found,) = claims.claim(("q",), 1)
+        found.was_delivered = True
+
+        claims.release([found], lambda queue, text: 0)
+
+        assert list(server.lists["q"]) == [b"nonsense"]
+
+
+class test_move:
+    def test_copies_go_with_the_removal(self, claims, server):
+        fill(server, "q", "a")
+        (found,) = claims.claim(("q",), 1)
+
+        assert claims.move(found.token, "q", [("r", 0, "one"), ("s", 3, "two")])
+
+        assert list(server.lists["r"]) == [b"one"]
+        assert list(server.lists["s\x06\x163"]) == [b"two"]
+        assert not claims.move(found.token, "q", [("r", 0, "one")])
+
+
+class test_cluster:
+    @pytest.fixture
+    def claims(self, redis):
+        redis.is_cluster = True
+        keys = Keys(in_cluster=True)
+        return Claims(redis, keys, ServerClock(), "me", 60, lambda queue: (0,))
+
+    def put(self, server, queue, *names):
+        for name in names:
+            text = json.dumps(envelope(name, queue)).encode()
+            server.lists[f"{{{queue}}}"].appendleft(text)
+
+    def test_queues_are_asked_one_by_one(self, claims, server):
+        self.put(server, "a", *"123")
+        self.put(server, "b", "4")
+
+        found = claims.claim(("a", "b"), 4)
+
+        # First each has its share, then those that have more.
+        assert bodies(found) == ["1", "2", "4", "3"]
+        assert claims.were_looked_into(["a", "b", "c"]) == {"a", "b"}
+
+    def test_share_is_never_nothing(self, claims, server):
+        self.put(server, "b", "4")
+
+        assert bodies(claims.claim(("a", "b"), 1)) == ["4"]
+
+    def test_soonest_is_due_next(self, claims, server):
+        for moment in (b"1700000009000", b"1700000005000"):
+            server.answers["claim"].append([b"", b"%d" % NOW, moment])
+
+        claims.claim(("a", "b"), 1)
+
+        assert claims.next_due == 1_700_000_005
+
+    def test_what_was_claimed_is_not_lost_with_another_node(self, claims, server):
+        self.put(server, "a", "1")
+        server.answers["claim"].extend(
+            [
+                server.do_claim,
+                exceptions.ConnectionError("cut"),
+            ]
+        )
+
+        assert bodies(claims.claim(("a", "b"), 2)) == ["1"]
+
+    def test_loss_of_the_first_node_is_told(self, claims, server):
+        server.answers["claim"].append(exceptions.ConnectionError("cut"))
+
+        with pytest.raises(ServerLost):
+            claims.claim(("a", "b"), 2)
+
+    def test_move_puts_first_and_removes_then(self, claims, server):
+        self.put(server, "a", "1")
+        (found,) = claims.claim(("a",), 1)
+
+        assert claims.move(found.token, "a", [("b", 0, "copy")])
+
+        assert list(server.lists["{b}"]) == [b"copy"]
+        names = server.names()
+        assert names.index("put") < names.index("HDEL")
