@@ -105,9 +105,9 @@ class Fanout:
         """Return what a queue that is bound by *routing_key* listens to."""
         suffixes = {""}
         if self._has_patterns:
-            # A queue bound without a key hears all: so a fanout exchange is defined.
-            key = routing_key.replace("#", "*") or "*"
-            suffixes = {f"/{key}"} if key != "*" else {"", "/*"}
+            # All hear what has no key, and a queue bound without one hears all: this is
+            # how a fanout exchange is defined.
+            suffixes.add("/" + (routing_key.replace("#", "*") or "*"))
         return {
             f"{prefix}{exchange}{suffix}"
             for prefix in self._prefixes
