@@ -31,7 +31,7 @@ TEST_REQUIREMENTS := requirements/test.txt $(wildcard requirements/extras/*.txt)
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .PHONY: help install demo test unit conformance integration test-all check docs
-.PHONY: bench clean
+.PHONY: bench celery clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' \
@@ -53,7 +53,11 @@ conformance: $(VENV)/.installed-test ## what every transport promises
 	$(PYTEST) t/conformance -n $(WORKERS) -q -rs $(ARGS)
 
 integration: $(VENV)/.installed-test ## kills, real servers, kombu 5.7 beside us
-	$(PYTEST) t/peers t/integration -n $(WORKERS) -q -rs $(ARGS)
+	$(PYTEST) t/peers t/integration --ignore t/integration/celery \
+	    -n $(WORKERS) -q -rs $(ARGS)
+
+celery: $(VENV)/.installed-test ## an unmodified Celery on top of us
+	$(PYTEST) t/integration/celery -n $(WORKERS) -q -rs $(ARGS)
 
 test-all: ## unit tests on every Python of this machine
 	MAKE="$(MAKE)" WORKERS="$(WORKERS)" \

@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT))
 from kombu.transport import get_transport_cls  # noqa: E402
 from kombu.transport._capabilities import ABILITIES, NATIVE  # noqa: E402
 from kombu.transport._options import COMMON_OPTIONS, VIRTUAL_OPTIONS  # noqa: E402
+from kombu.transport.redis.options import SENTINEL_OPTIONS  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -38,6 +39,7 @@ class Known(NamedTuple):
 TRANSPORTS = {
     "kombu.transport.pyamqp:Transport": Known("RabbitMQ", "amqp://HOST", "none"),
     "kombu.transport.qpid:Transport": Known("AMQP 1.0", "qpid://HOST", "qpid"),
+    "kombu.transport.redis:Transport": Known("Redis", "redis://HOST", "redis"),
     "kombu.transport.memory:Transport": Known("Memory", "memory://NAME", "none"),
     "kombu.transport.filesystem:Transport": Known(
         "File system", "filesystem://", "none"
@@ -142,6 +144,7 @@ def options() -> list[str]:
         of_channel = getattr(getattr(kind, "Channel", None), "options", ())
         own = dict.fromkeys((*of_channel, *kind.options))
         sections.append((known.title, [o for o in own if o not in VIRTUAL_OPTIONS]))
+    sections.append(("Redis by way of Sentinel", SENTINEL_OPTIONS))
     lines: list[str] = []
     for title, described in sections:
         rows = option_rows(described)

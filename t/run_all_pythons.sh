@@ -4,10 +4,12 @@
 #   t/run_all_pythons.sh 3.10 3.12
 #
 # A version is looked for as pythonX.Y on PATH, then among pyenv's. Each gets
-# an environment of its own, .venv-X.Y. Fails if a version fails; versions that
-# are not there are named and skipped.
+# an environment of its own, .venv-X.Y, the oldest one with the oldest drivers
+# (requirements/oldest.txt). Fails if a version fails; versions that are not
+# there are named and skipped.
 set -u
 cd "$(dirname "$0")/.." || exit 1
+export PIP_CONSTRAINT="$PWD/requirements/oldest.txt"
 
 answers() {  # answers X.Y PROGRAM: PROGRAM runs (a shim may not) and is X.Y
     [ "$("$2" -c 'import sys; print("%d.%d" % sys.version_info[:2])' \

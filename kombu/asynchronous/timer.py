@@ -215,6 +215,13 @@ class Timer:
         """
         if type(eta) is not float:
             eta = _to_seconds(eta, time or waiting.monotonic)
+        return self._enter(eta, priority, entry)
+
+    def _enter(self, eta: float, priority: int, entry: TimerEntry) -> TimerEntry:
+        """Enter *entry*; Celery's timers of green threads do it in their own way.
+
+        Those have a `_queue` of another type, and return what stands for the entry.
+        """
         entry._timer = self
         if self._cancelled_count > MIN_CANCELLED_TO_COMPACT:
             self._compact()

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kombu.transport.redis.channel import Channel
     from kombu.transport.redis.parcel import Parcel
+    from kombu.transport.redis.putting import PuttingChannel
 
 __all__ = ("Gathered", "PublishBatch")
 
@@ -35,7 +35,7 @@ class PublishBatch:
         max_size: Messages after which to put what was gathered.
     """
 
-    def __init__(self, channel: Channel, max_size: int) -> None:
+    def __init__(self, channel: PuttingChannel, max_size: int) -> None:
         self._channel = channel
         self._max_size = max_size
         self._gathered: list[Gathered] = []

@@ -1,66 +1,33 @@
-"""Claims: from a queue's lists to the in-flight record, and out of it again.
-
-A tag of ours is ``k6:<owner>:<number>:<place>:<queue>``; what old peers have in flight
-has tags of another form.  The value is what they write: ``[message, exchange, routing
-key]``, with the default exchange and the queue, so that they put it back to where it
-came from.
-"""
+"""Claims: from a queue's lists to the in-flight record."""
 
 from __future__ import annotations
 
-import json
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport.redis.errors import ServerLost
+from kombu.transport.redis.in_flight import InFlight
 from kombu.transport.redis.resp import Part, part
 from kombu.transport.redis.server import Request
-from kombu.transport.virtual.claims import DELIVERY_COUNT, Claim, redelivered
-from kombu.transport.virtual.wire import pack, unpack
+from kombu.transport.redis.tags import OUR_MARK, delivery_count_of, ending_of
+from kombu.transport.virtual.claims import Claim
+from kombu.transport.virtual.wire import unpack
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from kombu.transport.redis.clock import ServerClock
     from kombu.transport.redis.keys import Keys
     from kombu.transport.redis.server import Server
 
-__all__ = ("OUR_MARK", "Claims", "delivery_count_of", "ending_of", "queue_of_tag")
-
-#: How tags of ours begin.
-OUR_MARK = "k6:"
+__all__ = ("Claims",)
 
 #: Most messages moved by one script, which nothing else can run beside.
 _MOST = 500
 
 
-def ending_of(queue: str) -> str:
-    """Return how the in-flight value of a message of *queue* ends."""
-    return f', "", {json.dumps(queue)}]'
-
-
-def queue_of_tag(tag: str) -> str:
-    """Return the queue that a tag of ours names."""
-    return tag.split(":", 4)[4]
-
-
-def delivery_count_of(envelope: Any) -> int:
-    """Return how often *envelope* was delivered before, by what it says itself."""
-    try:
-        properties = envelope["properties"]
-        found = properties.get(DELIVERY_COUNT)
-        if isinstance(found, int):
-            return found
-        # As old peers mark it, who do not count.
-        info = properties.get("delivery_info") or {}
-        marked = info.get("redelivered") or envelope["headers"].get("redelivered")
-        return int(bool(marked))
-    except (TypeError, LookupError, AttributeError):
-        return 0
-
-
-class Claims:
-    """The in-flight record, for one connection.
+class Claims(InFlight):
+    """The in-flight record, and what one connection enters into it.
 
     Arguments:
         server: The server.
@@ -80,11 +47,9 @@ class Claims:
         lease: float,
         levels_of: Callable[[str], tuple[int, ...]],
     ) -> None:
-        self._server = server
-        self._keys = keys
+        super().__init__(server, keys, lease)
         self._clock = clock
         self._mark = f"{OUR_MARK}{owner}"
-        self._lease = part(float(lease))
         self._levels_of = levels_of
         self._numbers = count(1)
         #: Version of the topology that the last claim has seen.
@@ -246,123 +211,3 @@ class Claims:
         tags = [f"{prefix}:{place:05d}:{queue}" for place in range(_MOST, 0, -1)]
         arguments = part(0, 0, *[x for tag in tags for x in (tag, 1, "", length)])
         self._server.run(Request("release", keys, arguments, found.base))
-
-    # -- settling --------------------------------------------------------------
-
-    def settle(self, claims: Collection[Claim]) -> None:
-        """Remove *claims* from the record; that it was done is not waited for."""
-        by_ledger: dict[str, tuple[str, list[str]]] = {}
-        for claim in claims:
-            if claim.token is not None:
-                found = self._keys.queue(claim.queue)
-                entry = by_ledger.setdefault(found.ledger, (found.unacked, []))
-                entry[1].append(claim.token)
-        requests = []
-        for ledger, (unacked, tags) in by_ledger.items():
-            # One without the other, after a crash, is tidied up by who sweeps.
-            requests.append(Request.plain("HDEL", unacked, *tags))
-            requests.append(Request.plain("ZREM", ledger, *tags))
-        if requests:
-            self._server.post_all(requests)
-
-    def release(
-        self, claims: Sequence[Claim], level_of: Callable[[str, Any], int]
-    ) -> None:
-        """Put *claims* back to the head of their queues, in their order."""
-        entries = []
-        for claim in reversed(claims):
-            if claim.token is None:
-                continue
-            text = ""
-            envelope = claim.envelope
-            if claim.was_delivered:
-                envelope = redelivered(envelope, claim.deliveries_when_released)
-                text = pack(envelope) if isinstance(envelope, dict) else ""
-            level = level_of(claim.queue, envelope)
-            entries.append((claim.token, claim.queue, level, text))
-        self.put_back(entries, None)
-
-    def put_back(
-        self,
-        entries: Sequence[tuple[str, str, int, str]],
-        lost_for: float | None,
-    ) -> None:
-        """Put messages in flight back to the head of their queues.
-
-        Arguments:
-            entries: Tag, queue, level and new text (empty for the old one) of each,
-                the last one to be delivered first.
-            lost_for: If given, only those are concerned whose lease ended so many
-                seconds ago.
-        """
-        by_index: dict[str, list[tuple[str, str, int, str]]] = {}
-        for entry in entries:
-            by_index.setdefault(self._keys.queue(entry[1]).ledger, []).append(entry)
-        requests = []
-        for index, group in by_index.items():
-            pairs: dict[tuple[str, int], int] = {}
-            keys = part(self._keys.queue(group[0][1]).unacked, index)
-            values: list[Any] = [int(lost_for is not None), float(lost_for or 0)]
-            for tag, queue, level, text in group:
-                place = pairs.get((queue, level))
-                if place is None:
-                    place = pairs[queue, level] = len(pairs) + 1
-                    keys += self._list_and_bell(queue, level)
-                values += (tag, place, text, len(ending_of(queue).encode()))
-            requests.append(Request("release", keys, part(*values), index))
-        if requests:
-            self._server.run_all(requests)
-
-    def move(
-        self, tag: str, queue: str, copies: Sequence[tuple[str, int, str]]
-    ) -> bool:
-        """Settle a message in flight, and put copies of it into queues.
-
-        In a cluster, where that can not be one step, the copies are put first.
-
-        Arguments:
-            tag: Its tag.
-            queue: Its queue.
-            copies: Queue, level and text of each.
-
-        Returns:
-            Whether it was in flight.
-        """
-        found = self._keys.queue(queue)
-        keys = part(found.unacked, found.ledger)
-        if self._server.is_cluster:
-            for name, level, text in copies:
-                self._put(name, level, text)
-            removals = [
-                Request.plain("HDEL", found.unacked, tag),
-                Request.plain("ZREM", found.ledger, tag),
-            ]
-            return bool(self._server.run_all(removals)[0])
-        texts = [text for _, _, text in copies]
-        for name, level, _ in copies:
-            keys += self._list_and_bell(name, level)
-        request = Request("move", keys, part(tag, *texts), found.base)
-        return bool(self._server.run(request))
-
-    def _put(self, queue: str, level: int, text: str) -> None:
-        pair = self._list_and_bell(queue, level)
-        arguments = part(0, "", "", text)
-        base = self._keys.queue(queue).base
-        self._server.run(Request("put", pair, arguments, base), is_repeatable=False)
-
-    def _list_and_bell(self, queue: str, level: int) -> Part:
-        return part(self._keys.list(queue, level), self._keys.queue(queue).bell)
-
-    def extend(self, claims: Collection[Claim]) -> None:
-        """Renew the leases of *claims*."""
-        by_index: dict[str, list[str]] = {}
-        for claim in claims:
-            if claim.token is not None:
-                index = self._keys.queue(claim.queue).ledger
-                by_index.setdefault(index, []).append(claim.token)
-        requests = [
-            Request("extend", part(index), self._lease + part(*tags), index)
-            for index, tags in by_index.items()
-        ]
-        if requests:
-            self._server.run_all(requests)

@@ -43,6 +43,9 @@ _SLOTS = 16384
 
 _ASKING = command(part("ASKING"))
 
+#: What passes while slots move, and while a replica takes over.
+_PASSING = (redis_errors.TryAgainError, redis_errors.ClusterDownError)
+
 
 class ClusterServer(Server):
     """A cluster of servers.
@@ -186,7 +189,7 @@ class ClusterServer(Server):
         for _ in range(_TRIES):
             if isinstance(error, redis_errors.NoScriptError):
                 is_whole = True
-            elif isinstance(error, (redis_errors.TryAgainError, _Down)):
+            elif isinstance(error, _PASSING):
                 waiting.sleep(pause)
                 pause *= 2
             elif not isinstance(error, redis_errors.AskError):
@@ -212,7 +215,7 @@ class ClusterServer(Server):
             return node, False
         if isinstance(error, redis_errors.AskError):
             return (error.host, int(error.port)), True
-        if isinstance(error, _Down):
+        if isinstance(error, redis_errors.ClusterDownError):
             self._slots = []
         return self._node_of(request.slot_key), False
 
@@ -222,6 +225,3 @@ class ClusterServer(Server):
             nodes = tuple(self._nodes.values())
         for lines in nodes:
             lines.close()
-
-
-_Down = redis_errors.ClusterDownError

@@ -10,21 +10,21 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from kombu.log import get_logger
-from kombu.transport.redis.claims import (
+from kombu.transport.redis.resp import part
+from kombu.transport.redis.server import Request
+from kombu.transport.redis.tags import (
     OUR_MARK,
-    Claims,
     delivery_count_of,
     ending_of,
     queue_of_tag,
 )
-from kombu.transport.redis.resp import part
-from kombu.transport.redis.server import Request
 from kombu.transport.virtual.claims import redelivered
 from kombu.transport.virtual.wire import pack, unpack
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from kombu.transport.redis.claims import Claims
     from kombu.transport.redis.keys import Keys
     from kombu.transport.redis.options import Settings
     from kombu.transport.redis.server import Server

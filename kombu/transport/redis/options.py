@@ -29,7 +29,7 @@ LONGEST_WAIT = 2.0
 _PEER_TIMEOUT = 3600.0
 
 REDIS_OPTIONS = (
-    Option("sep", "str", "\\x06\\x16", "", "Joins a queue and a level of priority."),
+    Option("sep", "str", "\x06\x16", "", "Joins a queue and a level of priority."),
     Option(
         "ack_emulation",
         "bool",
@@ -89,7 +89,7 @@ REDIS_OPTIONS = (
     Option(
         "priority_steps",
         "list",
-        [0, 3, 6, 9],
+        (0, 3, 6, 9),
         "",
         "Priorities that are told apart, in kombu's mode.",
     ),

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kombu.transport.redis.claims import ending_of
 from kombu.transport.redis.parcel import Parcel
 from kombu.transport.redis.resp import Part, bulk, part
 from kombu.transport.redis.server import Request
+from kombu.transport.redis.tags import ending_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

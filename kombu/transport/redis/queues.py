@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kombu.transport.redis.claims import OUR_MARK
 from kombu.transport.redis.resp import Part, part
 from kombu.transport.redis.server import Request
+from kombu.transport.redis.tags import OUR_MARK
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

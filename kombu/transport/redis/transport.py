@@ -11,6 +11,7 @@ from kombu.exceptions import DriverNotInstalled
 from kombu.transport import virtual
 from kombu.transport._capabilities import NATIVE, Support, leased_abilities
 from kombu.transport.redis.channel import Channel
+from kombu.transport.redis.driver_errors import DriverErrors
 from kombu.transport.redis.keys import Keys
 from kombu.transport.redis.options import LONGEST_WAIT, Settings
 from kombu.transport.redis.parameters import DEFAULT_PORT, Parameters
@@ -50,27 +51,6 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_parent)
 
 
-class _DriverErrors:
-    """A tuple of errors that is made when it is asked for: it needs the driver.
-
-    Arguments:
-        attribute: Name of the base class's tuple, which they are added to.
-        *names: Of redis-py's errors.
-    """
-
-    def __init__(self, attribute: str, *names: str) -> None:
-        self._attribute = attribute
-        self._names = names
-
-    def __get__(self, instance: Any, owner: Any) -> tuple[type[BaseException], ...]:
-        inherited = getattr(virtual.Transport, self._attribute)
-        try:
-            from redis import exceptions
-        except ImportError:
-            return tuple(inherited)
-        return (*inherited, *(getattr(exceptions, name) for name in self._names))
-
-
 class Transport(virtual.Transport):
     """The Redis transport."""
 
@@ -95,12 +75,12 @@ class Transport(virtual.Transport):
     brpop_timeout = 2
 
     #: Errors that mean that the connection is lost, the driver's own included.
-    connection_errors: Any = _DriverErrors(
+    connection_errors: Any = DriverErrors(
         "connection_errors", "ConnectionError", "TimeoutError", "ReadOnlyError"
     )
 
     #: Errors that mean that something was refused, the driver's own included.
-    channel_errors: Any = _DriverErrors(
+    channel_errors: Any = DriverErrors(
         "channel_errors", "DataError", "InvalidResponse", "ResponseError"
     )
 

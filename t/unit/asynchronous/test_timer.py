@@ -199,6 +199,24 @@ class test_Timer:
         entry = timer.call_after(2.5, noop, ("x",), priority=1)
         assert timer.queue == [(1002.5, 1, entry)]
 
+    def test_subclass_enters_in_its_own_way(self, clock):
+        """So do Celery's, whose entries are green threads in a set."""
+
+        class GreenTimer(Timer):
+            def __init__(self):
+                super().__init__()
+                self._queue = set()
+
+            def _enter(self, eta, priority, entry):
+                self._queue.add((eta, priority, entry.fun))
+                return eta
+
+        timer = GreenTimer()
+
+        assert timer.call_after(5, noop, priority=3) == clock.now + 5
+        assert timer.enter_at(Entry(noop)) == clock.now
+        assert timer._queue == {(clock.now + 5, 3, noop), (clock.now, 0, noop)}
+
     def test_enter_at_and_after_with_another_clock(self):
         timer = Timer()
         first, second = Entry(noop), Entry(noop)

@@ -7,6 +7,7 @@ servers: here answers can be put in its place.
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import defaultdict, deque
 from typing import NamedTuple
@@ -464,3 +465,10 @@ def envelope(body, queue="q", **properties):
 
 def bodies(claims):
     return [claim.envelope["body"] for claim in claims]
+
+
+def fill(server, queue, *names):
+    """Have messages wait in *queue*."""
+    for name in names:
+        text = json.dumps(envelope(name, queue)).encode()
+        server.lists[queue].appendleft(text)

@@ -5,40 +5,10 @@ import json
 import pytest
 from redis import exceptions
 
-from kombu import Consumer, Exchange, Producer, Queue
-from kombu.exceptions import PublishRefused
+from kombu import Consumer
 from kombu.transport.redis.errors import ServerRefused
-from kombu.transport.redis.server import Request
+from t.unit.transport.redis.messages import declare, publish, receive, texts
 from t.unit.transport.redis.server import NOW, bodies, envelope
-
-
-def receive(connection, queue, count, **kwargs):
-    """Return the bodies of *count* messages, acknowledged."""
-    found = []
-
-    def note(body, message):
-        found.append(body)
-        message.ack()
-
-    with Consumer(connection.channel(), [queue], callbacks=[note], **kwargs):
-        while len(found) < count:
-            connection.drain_events(timeout=10)
-    return found
-
-
-def declare(channel, kind="direct", name="q", **kwargs):
-    queue = Queue(name, Exchange("e", kind), "k", **kwargs)
-    queue(channel).declare()
-    return queue
-
-
-def publish(channel, body, **properties):
-    producer = Producer(channel, Exchange("e"), routing_key="k", auto_declare=False)
-    producer.publish(body, **properties)
-
-
-def texts(server, key="q"):
-    return [json.loads(text) for text in server.lists[key]]
 
 
 class test_travelling:
@@ -118,45 +88,6 @@ class test_travelling:
         assert channel._in_turn(["b", "a"]) == expected
 
 
-class test_topology:
-    def test_changed_between_routing_and_putting(self, channel, connect, server):
-        declare(channel)
-        publish(channel, "x")
-        declare(connect().channel(), name="r")
-
-        publish(channel, "y")
-
-        assert len(texts(server)) == 2
-        assert len(texts(server, "r")) == 1
-
-    def test_that_changes_all_the_time(self, channel, server):
-        declare(channel)
-        publish(channel, "x")
-        server.answers["put"].extend([0] * 50)
-
-        publish(channel, "y")
-
-        assert len(texts(server)) == 2
-
-    def test_of_who_claims(self, connection, channel, connect, server):
-        queue = declare(channel)
-        publish(channel, "x")
-        declare(connect().channel(), name="r")
-
-        assert receive(connection, queue, 1) == ["x"]
-
-    def test_purge_and_delete(self, channel, server):
-        declare(channel)
-        publish(channel, "x")
-        publish(channel, "y")
-
-        assert channel.queue_purge("q") == 2
-        publish(channel, "z")
-        assert channel._size("q") == 1
-        channel.queue_delete("q")
-        assert not server.lists["q"]
-
-
 class test_moments:
     def test_delayed_message_rests(self, channel, server):
         declare(channel)
@@ -180,58 +111,6 @@ class test_moments:
         server.answers["claim_expired"].append([1, text])
 
         assert bodies(channel._claim_expired("q", 1)) == ["x"]
-
-
-class test_limits:
-    def test_message_goes_through_the_limit(self, channel, server):
-        declare(channel, max_length=3)
-
-        publish(channel, "x")
-
-        assert server.named("put_limited")
-        assert len(texts(server)) == 1
-
-    def test_what_is_too_much_is_settled(self, channel, server):
-        declare(channel, max_length=3)
-        text = json.dumps(envelope("old")).encode()
-        server.answers["put_limited"].append([1, 1, text])
-
-        publish(channel, "x")
-
-        assert server.named("HDEL") or server.named("move")
-
-    def test_delayed_message_rests(self, channel, server):
-        declare(channel, max_length=3)
-
-        publish(channel, "x", headers={"x-delay": 30_000})
-
-        assert server.named("rest")
-
-    def test_refused_one_is_buried(self, channel, server):
-        channel.queue_declare("graves")
-        declare(
-            channel,
-            queue_arguments={
-                "x-max-length": 1,
-                "x-overflow": "reject-publish-dlx",
-                "x-dead-letter-exchange": "",
-                "x-dead-letter-routing-key": "graves",
-            },
-        )
-        server.answers["put_limited"].append([0])
-
-        with pytest.raises(PublishRefused):
-            publish(channel, "x")
-
-        assert len(texts(server, "graves")) == 1
-
-    def test_time_to_live_of_the_queue(self, channel, server):
-        declare(channel, message_ttl=60)
-
-        publish(channel, "x")
-
-        (found,) = texts(server)
-        assert found["properties"]["x-expires-at"] > 0
 
 
 class test_rejecting:
@@ -268,10 +147,40 @@ class test_leases:
     def test_are_renewed(self, channel, server):
         declare(channel)
         publish(channel, "x")
-        channel.basic_get("q")
+        claims = channel._claim(["q"], 1)
 
-        channel._renew(channel._claim_next("q") or [])
+        channel._renew(claims)
+
+        (call,) = server.named("extend")
+        assert call.arguments[1:] == [claims[0].token.encode()]
+
+    def test_what_dead_ones_had_comes_back(self, channel, server):
+        declare(channel)
+        tag = b"k6:dead:00000001:00001:q"
+        value = b"[" + json.dumps(envelope("x")).encode() + b', "", "q"]'
+        server.hashes["unacked"][tag] = value
+        server.answers["lost"].append([tag, value])
+
+        assert channel._reap() == {"q"}
+
+        assert len(texts(server)) == 1
+        assert not server.hashes["unacked"]
+
+    def test_what_dead_old_peers_had_is_routed_again(self, channel, server):
+        declare(channel)
+        text = json.dumps([envelope("x"), "e", "k"]).encode()
+        server.hashes["unacked"][b"theirs"] = text
+        server.answers["lost"].append([b"theirs", text])
+
+        assert channel._reap() == {"q"}
+
+    def test_of_an_exchange_that_nobody_knows_is_left(self, channel, server):
+        text = json.dumps([envelope("x"), "unknown", "k"]).encode()
+        server.hashes["unacked"][b"theirs"] = text
+        server.answers["lost"].append([b"theirs", text])
+
         assert channel._reap() == set()
+        assert server.hashes["unacked"]
 
 
 class test_fanout:
@@ -396,4 +305,3 @@ def test_request_of_the_clock(connection, server):
     transport.establish_connection()
 
     assert int(transport.broker.time()) == NOW // 10**6
-    assert Request.plain("TIME", "k").is_plain

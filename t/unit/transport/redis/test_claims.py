@@ -5,23 +5,12 @@ import json
 import pytest
 from redis import exceptions
 
-from kombu.transport.redis.claims import (
-    Claims,
-    delivery_count_of,
-    ending_of,
-    queue_of_tag,
-)
+from kombu.transport.redis.claims import Claims
 from kombu.transport.redis.clock import ServerClock
 from kombu.transport.redis.errors import ServerLost
 from kombu.transport.redis.keys import Keys
-from kombu.transport.virtual.claims import Claim
-from t.unit.transport.redis.server import NOW, bodies, envelope
-
-
-def fill(server, queue, *names):
-    for name in names:
-        text = json.dumps(envelope(name, queue)).encode()
-        server.lists[queue].appendleft(text)
+from kombu.transport.redis.tags import queue_of_tag
+from t.unit.transport.redis.server import NOW, bodies, envelope, fill
 
 
 class test_names:
@@ -29,32 +18,9 @@ class test_names:
     def test_tag_tells_the_queue(self, claims, queue):
         assert queue_of_tag(f"{claims.next_prefix()}:00001:{queue}") == queue
 
-    @pytest.mark.parametrize("queue", ["q", 'a"b', "é"])
-    def test_value_is_what_old_peers_write(self, queue):
-        value = "[" + json.dumps({"body": "x"}) + ending_of(queue)
-
-        assert json.loads(value) == [{"body": "x"}, "", queue]
-
     def test_no_two_scripts_have_the_same_tags(self, claims):
         assert claims.next_prefix() != claims.next_prefix()
         assert "k6:me" in repr(claims)
-
-
-class test_delivery_count:
-    def test_is_in_the_envelope(self):
-        assert delivery_count_of(envelope("x", **{"x-delivery-count": 3})) == 3
-        assert delivery_count_of(envelope("x")) == 0
-
-    def test_of_old_peers_is_a_mark(self):
-        marked = envelope("x")
-        marked["headers"]["redelivered"] = True
-        assert delivery_count_of(marked) == 1
-        info = {"delivery_info": {"redelivered": True}}
-        assert delivery_count_of({"properties": info, "headers": {}}) == 1
-
-    @pytest.mark.parametrize("nonsense", [None, "text", [], {}, {"properties": 1}])
-    def test_of_nonsense(self, nonsense):
-        assert delivery_count_of(nonsense) == 0
 
 
 class test_claim:
@@ -173,86 +139,6 @@ class test_unsure:
         server.is_gone = False
 
         assert bodies(claims.claim(("q",), 1)) == ["a"]
-
-
-class test_settling:
-    def test_removes_from_the_record(self, claims, server):
-        fill(server, "q", "a", "b")
-        found = claims.claim(("q",), 2)
-
-        claims.settle(found)
-
-        assert not server.hashes["unacked"]
-        assert not server.hashes["unacked_index"]
-        assert len(server.named("HDEL")) == 1
-
-    def test_what_was_only_heard_is_in_no_record(self, claims, server):
-        claims.settle([Claim("q", envelope("a"))])
-        claims.extend([Claim("q", envelope("a"))])
-        claims.release([Claim("q", envelope("a"))], lambda queue, text: 0)
-
-        assert not server.calls
-
-    def test_lease_is_renewed(self, claims, server):
-        fill(server, "q", "a")
-        found = claims.claim(("q",), 1)
-
-        claims.extend(found)
-
-        (call,) = server.named("extend")
-        assert call.arguments == [b"60.0", found[0].token.encode()]
-
-
-class test_release:
-    def test_order_is_kept(self, claims, server):
-        fill(server, "q", "a", "b", "c")
-        found = claims.claim(("q",), 2)
-
-        claims.release(found, lambda queue, text: 0)
-
-        again = claims.claim(("q",), 3)
-        assert bodies(again) == ["a", "b", "c"]
-        assert not any(one.deliveries for one in again)
-
-    def test_what_was_delivered_is_marked(self, claims, server):
-        fill(server, "q", "a")
-        (found,) = claims.claim(("q",), 1)
-        found.was_delivered = True
-
-        claims.release([found], lambda queue, text: 0)
-
-        (again,) = claims.claim(("q",), 1)
-        assert again.deliveries == 1
-        assert again.envelope["redelivered"] is True
-
-    def test_level_is_kept(self, claims, server):
-        fill(server, "q", "a")
-        found = claims.claim(("q",), 1)
-
-        claims.release(found, lambda queue, text: 3)
-
-        assert len(server.lists["q\x06\x163"]) == 1
-
-    def test_nonsense_is_put_back_as_it_is(self, claims, server):
-        server.lists["q"].append(b"nonsense")
-        (found,) = claims.claim(("q",), 1)
-        found.was_delivered = True
-
-        claims.release([found], lambda queue, text: 0)
-
-        assert list(server.lists["q"]) == [b"nonsense"]
-
-
-class test_move:
-    def test_copies_go_with_the_removal(self, claims, server):
-        fill(server, "q", "a")
-        (found,) = claims.claim(("q",), 1)
-
-        assert claims.move(found.token, "q", [("r", 0, "one"), ("s", 3, "two")])
-
-        assert list(server.lists["r"]) == [b"one"]
-        assert list(server.lists["s\x06\x163"]) == [b"two"]
-        assert not claims.move(found.token, "q", [("r", 0, "one")])
 
 
 class test_cluster:

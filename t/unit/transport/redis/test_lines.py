@@ -192,11 +192,34 @@ class test_posting:
 
         assert list(server.lists["l"]) == [b"1"]
 
+    def test_loss_while_it_is_sent_concerns_those_that_wait(self, lines, server, quota):
+        links = [lines._take(), lines._take()]
+        for link in links:
+            link.exchange(PING, 1)
+            lines._give(link)
+        server.lose_all()
+
+        lines.post(push(1), 1)
+
+        assert quota.used == 1
+
     def test_server_that_is_away(self, lines, server):
         server.is_gone = True
 
         with pytest.raises(ServerLost):
             lines.post(push(1), 1)
+
+    def test_interruption_while_it_is_sent(self, lines, server):
+        def interrupt(call):
+            raise KeyboardInterrupt
+
+        lines.post(TIME, 1)
+        server.answers["LPUSH"].append(interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            lines.post(push(1), 1)
+
+        assert lines.exchange(PING, 1, True) == [[b"pong", b""]]
+        assert len(server.named("TIME")) == 2
 
     def test_loss_while_it_is_sent_again(self, lines, server):
         # Given two lots of which nobody knows whether they were carried out

@@ -7,11 +7,11 @@ import pytest
 from redis import exceptions
 
 from kombu.transport.redis import lost as module
-from kombu.transport.redis.claims import ending_of
 from kombu.transport.redis.errors import ServerRefused
 from kombu.transport.redis.keys import Keys
 from kombu.transport.redis.lost import LostMessages
 from kombu.transport.redis.options import Settings
+from kombu.transport.redis.tags import ending_of
 from t.unit.transport.redis.server import envelope
 
 ROUTES = {("e", "k"): ["q"], ("e", "both"): ["q", "r"]}

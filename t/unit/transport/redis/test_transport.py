@@ -211,6 +211,8 @@ class test_waking:
         transport = connection.transport
         bell = transport.broker.bell()
 
+        transport.has_looked(True)
+        assert bell._hurries_until == 0
         bell.was_silent = True
         transport.has_looked(True)
 
