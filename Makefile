@@ -56,8 +56,8 @@ integration: $(VENV)/.installed-test ## kills, real servers, kombu 5.7 beside us
 	$(PYTEST) t/peers t/integration --ignore t/integration/celery \
 	    -n $(WORKERS) -q -rs $(ARGS)
 
-celery: $(VENV)/.installed-test ## an unmodified Celery on top of us
-	$(PYTEST) t/integration/celery -n $(WORKERS) -q -rs $(ARGS)
+celery: $(VENV)/.installed-test ## unmodified Celery on every broker, upgrades
+	$(PYTEST) t/integration/celery -n $(WORKERS) --dist loadgroup -q -rs $(ARGS)
 
 test-all: ## unit tests on every Python of this machine
 	MAKE="$(MAKE)" WORKERS="$(WORKERS)" \

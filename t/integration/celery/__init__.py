@@ -1,0 +1,1 @@
+"""An unmodified Celery on our release: workers, faults, rolling upgrades, clients."""
