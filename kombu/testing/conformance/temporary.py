@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from kombu.entity import Queue
 from kombu.messaging import Consumer, Producer
 
 if TYPE_CHECKING:
@@ -32,6 +33,47 @@ class TestTemporaryQueues:
         owner.kill()
 
         harness.drain(harness.watching(), lambda: not harness.exists(queue))
+
+    def needs_guesses(self, harness: Harness) -> None:
+        """Skip the test where it is known at once that a connection is dead."""
+        if getattr(harness.connection.transport, "topology", None) is None:
+            harness.skip("it is known which connections live")
+
+    def test_exclusive_queue_passes_at_once_to_who_declares_it(
+        self, harness: Harness
+    ) -> None:
+        """Who starts again under the same name need not wait for a lease to end."""
+        harness.require("exclusive")
+        self.needs_guesses(harness)
+        queue = harness.undeclared_queue("temporary")
+        owner = harness.killable_consumer(queue, declaration={"exclusive": True})
+        owner.kill()
+
+        connection = harness.connect()
+        mine = Queue(queue.name, exclusive=True)(connection.channel())
+        mine.declare()
+        harness.publish("hello", queue)
+
+        harness.settle(lambda: mine.queue_declare(passive=True).message_count)
+        message = mine.get()
+        assert message is not None
+        assert message.payload == "hello"
+
+    def test_exclusive_queue_that_was_taken_over_stays(self, harness: Harness) -> None:
+        harness.require("exclusive")
+        self.needs_guesses(harness)
+        queue = harness.undeclared_queue("temporary")
+        owner = harness.killable_consumer(queue, declaration={"exclusive": True})
+        owner.kill()
+        connection = harness.connect_leased()
+        received: list[Any] = []
+        mine = Queue(queue.name, exclusive=True, auto_delete=True)
+        with Consumer(connection.channel(), [mine], on_message=received.append):
+            harness.drain_for(connection, 3 * harness.lease)
+            harness.publish("hello", queue)
+            harness.drain(connection, lambda: received)
+
+        assert received[0].payload == "hello"
 
     def test_its_messages_and_bindings_go_too(self, harness: Harness) -> None:
         harness.require("exclusive", "mandatory")

@@ -57,6 +57,12 @@ class Attendance:
         """Note that the consumer *key* of *queue* has gone."""
         self._records.remove(CONSUMER, key, group=queue)
 
+    def forget(self, queue: str, owner: str) -> None:
+        """Note that no consumer of *owner* is to count for *queue* any more."""
+        for key, value in self._records.read(CONSUMER, queue).items():
+            if value["owner"] == owner:
+                self.leave(queue, key)
+
     def consumers(self, queue: str) -> list[Attendee]:
         """Return the consumers of *queue* that live, in the order of service."""
         found = self._records.read(CONSUMER, queue)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from kombu.log import get_logger
 from kombu.transport.virtual.exchanges import ExchangesChannel
 from kombu.transport.virtual.policies import ARGUMENTS
 from kombu.transport.virtual.records import USE
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from kombu.transport.virtual._table import Row
 
 __all__ = ("DeclaringChannel", "queue_declare_ok_t")
+
+logger = get_logger(__name__)
 
 
 #: How often the use of a queue is noted in the time that it may be without.
@@ -66,7 +69,8 @@ class DeclaringChannel(ExchangesChannel):
         """
         queue = queue or f"amq.gen-{unique_id()}"
         self._refresh()
-        self._check_exclusive(queue, "Channel.queue_declare")
+        if passive or not self._may_take_over(kwargs.get("exclusive", False)):
+            self._check_exclusive(queue, "Channel.queue_declare")
         if passive:
             if queue not in self.state.queues and not self._has_queue(queue):
                 self._raise_no_queue(queue)
@@ -101,9 +105,37 @@ class DeclaringChannel(ExchangesChannel):
             topology.refresh(self)  # somebody was faster
         declared = self.state.queue_declare(record)
         if declared is not record:
+            if self._may_take_over(record.exclusive):
+                self._take_over(declared)
             self._check_exclusive(queue, "Channel.queue_declare")
             self._check_arguments(declared, record)
         self._queue_was_used(queue)
+
+    @property
+    def _is_strict(self) -> bool:
+        return getattr(self.connection.client, "strict", None) is True
+
+    def _may_take_over(self, is_exclusive: bool) -> bool:
+        """Return whether a declaration gets an exclusive queue that is another one's.
+
+        Where processes share a store, its owner may have been killed, and the lease not
+        have run out: who starts again under the same name must not have to wait.
+        """
+        is_shared = self.connection.topology is not None
+        return is_exclusive and is_shared and not self._is_strict
+
+    def _take_over(self, declared: QueueRecord) -> None:
+        if declared.owner in (None, self.owner):
+            return
+        logger.info(
+            "Queue %r was exclusive to another connection: taking it over",
+            declared.name,
+        )
+        self.connection.attendance.forget(declared.name, declared.owner)
+        declared.owner = self.owner
+        topology = self.connection.topology
+        if topology is not None:
+            topology.write_queue(declared)
 
     def _ask_for(self, record: QueueRecord) -> None:
         """Note what the declaration *record* asks of the transport."""
@@ -120,7 +152,7 @@ class DeclaringChannel(ExchangesChannel):
 
         Otherwise the queue stays as it is.
         """
-        if getattr(self.connection.client, "strict", None) is not True:
+        if not self._is_strict:
             return
         for name in ARGUMENTS:
             found, asked = declared.arguments.get(name), record.arguments.get(name)

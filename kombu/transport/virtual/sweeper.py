@@ -136,18 +136,29 @@ class Sweeper:
         channel = self._channel
         attendance = channel.connection.attendance
         # The queues first: an owner has its lease before it has a queue.
-        declared = tuple(channel.state.queues.values())
+        declared = [
+            (queue.name, queue.owner, queue.auto_delete)
+            for queue in tuple(channel.state.queues.values())
+        ]
         dead = attendance.dead()
         left = set(dead.values())
         alive = channel.connection.records.live_owners()
-        for record in declared:
-            is_orphan = record.owner is not None and record.owner not in alive
-            is_left = record.auto_delete and record.name in left
-            if is_orphan or (is_left and not attendance.consumers(record.name)):
-                self._delete(record.name)
+        for name, owner, auto_delete in declared:
+            is_orphan = owner is not None and owner not in alive
+            is_left = auto_delete and name in left
+            if is_orphan and self._has_new_owner(name, owner):
+                continue
+            if is_orphan or (is_left and not attendance.consumers(name)):
+                self._delete(name)
         for key, queue in dead.items():
             channel._queue_was_used(queue)
             attendance.leave(queue, key)
+
+    def _has_new_owner(self, queue: str, owner: str | None) -> bool:
+        """Return whether another connection than *owner* has taken *queue* over."""
+        self._channel._refresh()
+        current = self._channel.state.queues.get(queue)
+        return current is None or current.owner != owner
 
     def _delete(self, name: str) -> None:
         self._channel._delete_queue(name)

@@ -201,14 +201,18 @@ class Transport(LeasingTransport):
 
     def _delete_exclusive_queues(self) -> None:
         """Delete the queues that no other connection may use."""
-        state = self.state
-        names = [q.name for q in tuple(state.queues.values()) if q.owner == self.owner]
-        if not names:
+        if not self._own_queues():
             return
         channel = self.Channel(self)
-        for name in names:
+        # Another connection may have taken one over.
+        channel._refresh()
+        for name in self._own_queues():
             channel._delete_queue(name)
         channel.close()
+
+    def _own_queues(self) -> list[str]:
+        queues = tuple(self.state.queues.values())
+        return [queue.name for queue in queues if queue.owner == self.owner]
 
     # -- delivery ------------------------------------------------------------
 

@@ -137,6 +137,33 @@ class test_what_one_declares_another_knows:
         with pytest.raises(ResourceLocked):
             there.queue_purge("q")
 
+    def test_exclusive_queue_passes_to_who_declares_it(self, here, there, store):
+        here.queue_declare("q", exclusive=True)
+        here.basic_publish(here.prepare_message("kept"), "", "q")
+        here.basic_consume("q", False, print, "tag")
+
+        there.queue_declare("q", exclusive=True)
+
+        assert there.queue_declare("q", passive=True) == ("q", 1, 0)
+        with pytest.raises(ResourceLocked):
+            here.queue_purge("q")
+
+    def test_strict_connection_gets_none_that_is_another_ones(self, here, there):
+        here.queue_declare("q", exclusive=True)
+        there.connection.client.strict = True
+
+        with pytest.raises(ResourceLocked):
+            there.queue_declare("q", exclusive=True)
+
+    def test_closing_leaves_what_was_taken_over(self, here, there, store):
+        here.queue_declare("q", exclusive=True)
+        there.queue_declare("q", exclusive=True)
+        there.basic_publish(there.prepare_message("kept"), "", "q")
+
+        here.connection.close_connection(here.connection)
+
+        assert there.queue_declare("q", passive=True).message_count == 1
+
 
 class test_what_one_undoes_is_undone_for_another:
     @pytest.fixture(autouse=True)
