@@ -162,9 +162,12 @@ class Channel(Publishing, Consuming, Declaring, StdChannel):
         if session is None:
             return
         with connection.lock:
+            has_begun = bool(session.state & Endpoint.REMOTE_ACTIVE)
             self.give_back_what_was_not_seen()
             self._forget_session()
         connection.flush()
+        if not has_begun:
+            return  # the broker does not know of it, or has sent nothing by it
         deadline = waiting.monotonic() + connection.options.close_timeout
         connection.wait_until(
             lambda: bool(session.state & Endpoint.REMOTE_CLOSED), deadline

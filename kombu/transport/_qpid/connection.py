@@ -338,8 +338,9 @@ class Connection(Reading):
         if self._pid == process.pid and self.connected:
             with suppress(OSError, amqp_errors.AMQPError, OperationalError, KombuError):
                 self._empty_outbox()
+                # Its end says that the broker has dealt with all acknowledgements.
                 for channel in tuple(self.channels.values()):
-                    channel.flush_before_close()
+                    channel.close()
                 self._say_goodbye()
         self.collect()
         if self._outbox:

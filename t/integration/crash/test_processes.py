@@ -15,11 +15,11 @@ MESSAGES = int(os.environ.get("KOMBU_TEST_CRASH_MESSAGES", "5000"))
 LEASE = 4.0
 
 
-def run(fleet):
+def run(fleet, lost_acks=0):
     fleet.run()
     ledger = fleet.account()
     print(f"{fleet.kills} kills: {ledger}")
-    ledger.check()
+    ledger.check(lost_acks)
     assert len(ledger.numbers("published")) > MESSAGES * 0.9
     return ledger
 

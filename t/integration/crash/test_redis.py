@@ -28,14 +28,14 @@ class Cuts:
             self.count += 1
 
 
-def account(url, through, folder, on_kill):
+def account(url, through, folder, on_kill, lost_acks=0):
     """Let a fleet run, and see that nothing of it is left in the store."""
     # The exchange of the dead letters is a fanout, whose queue nobody listens to.
     options = {"visibility_timeout": LEASE, "fanout": "durable"}
     (folder / "logs").mkdir()
     fleet = Fleet(through, options, folder / "logs", MESSAGES, on_kill)
 
-    run(fleet)
+    run(fleet, lost_acks)
 
     with redis_client(url) as client:
         # What is in flight for nobody would never come back, nor go away.
@@ -60,4 +60,4 @@ def test_server_is_killed(redis_server, tmp_path, appendfsync):
     with Redis(appendfsync) as server:
         url = server.new_database()
 
-        account(url, url, tmp_path, Server(server))
+        account(url, url, tmp_path, Server(server), lost_acks=10)
