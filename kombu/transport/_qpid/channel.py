@@ -146,16 +146,24 @@ class Channel(Publishing, Consuming, Declaring, StdChannel):
             return
         if connection.connected and self._lost is None:
             self.flush_before_close()
-            with suppress(OSError, amqp_errors.AMQPError, OperationalError):
-                self._end_session(connection)
+            self.end_session()
         with connection.lock:
             connection.channels.pop(self.channel_id, None)
             connection.take_deliveries(self)
             self._lost = None
             self.collect()
 
+    def end_session(self) -> None:
+        """End the session: what is not settled goes back to its queue.
+
+        The answer says that the broker has dealt with all acknowledgements.
+        """
+        connection = self.connection
+        if connection is not None:
+            with suppress(OSError, amqp_errors.AMQPError, OperationalError):
+                self._end_session(connection)
+
     def _end_session(self, connection: Any) -> None:
-        """End the session: what is not settled goes back to its queue."""
         from proton import Endpoint
 
         session = self.session

@@ -338,9 +338,10 @@ class Connection(Reading):
         if self._pid == process.pid and self.connected:
             with suppress(OSError, amqp_errors.AMQPError, OperationalError, KombuError):
                 self._empty_outbox()
-                # Its end says that the broker has dealt with all acknowledgements.
                 for channel in tuple(self.channels.values()):
-                    channel.close()
+                    channel.flush_before_close()
+                    # What is not confirmed even now stays with the channel.
+                    channel.end_session()
                 self._say_goodbye()
         self.collect()
         if self._outbox:

@@ -259,3 +259,20 @@ def test_slow_confirmation(broker, connect):
         channel.basic_publish_confirm(message(channel, message_id="m"), "", "q")
     broker.is_deaf = False
     broker.hang_up()
+
+
+def test_what_is_not_confirmed_when_the_connection_closes_is_kept(
+    broker, connect, monkeypatch, caplog
+):
+    monkeypatch.setattr("kombu.transport._qpid.connection._SECONDS_TO_CLOSE", 0.05)
+    connection = connect(broker, close_timeout=0.05)
+    channel = connection.channel()
+    channel.basic_publish(message(channel), "", "q").wait(10)
+    broker.call(lambda: setattr(broker, "is_deaf", True))
+    channel.basic_publish(message(channel, b"kept"), "", "q")
+
+    connection.close()
+
+    assert len(outbox_of(connection)) == 1
+    assert "1 messages were not confirmed" in caplog.text
+    broker.is_deaf = False
