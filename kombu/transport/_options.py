@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
 __all__ = (
     "COMMON_OPTIONS",
+    "CONFIRM_OPTIONS",
+    "DECLARE_POLICY",
+    "HEARTBEAT_KEEPER",
     "VIRTUAL_OPTIONS",
     "InvalidTransportOption",
     "Option",
@@ -70,6 +73,44 @@ COMMON_OPTIONS = (
     Option("manager_port", "int", 15672, "", "Its port."),
     Option("manager_userid", "str", None, "", "User to log in there."),
     Option("manager_password", "str", None, "", "Password to log in there."),
+)
+
+#: Of transports whose broker confirms what is published.
+CONFIRM_OPTIONS = (
+    Option(
+        "confirm_publish",
+        "bool",
+        None,
+        "",
+        "True: wait for each confirmation; False: have none; not given: have them "
+        "for persistent messages, and wait when the window is full.",
+    ),
+    Option("confirm_window", "int", 1000, "messages", "Most that are not confirmed."),
+    Option(
+        "confirm_timeout",
+        "float",
+        60.0,
+        "seconds",
+        "Wait for a confirmation when the window is full, or a batch is sent.",
+    ),
+)
+
+#: Of transports whose broker refuses to declare a queue that is different.
+DECLARE_POLICY = Option(
+    "declare_policy",
+    "str",
+    "strict",
+    "",
+    "What to do with a queue that is different: strict, adopt or passive.",
+)
+
+#: Of transports that keep heartbeats.
+HEARTBEAT_KEEPER = Option(
+    "heartbeat_keeper",
+    "bool",
+    True,
+    "",
+    "Keep heartbeats by a thread, also while a callback runs.",
 )
 
 #: Options of every virtual transport.

@@ -7,7 +7,12 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport._amqp.declaring import check_policy
-from kombu.transport._options import Option
+from kombu.transport._options import (
+    CONFIRM_OPTIONS,
+    DECLARE_POLICY,
+    HEARTBEAT_KEEPER,
+    Option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,22 +38,7 @@ AMQP_OPTIONS = (
 
 #: Ours.
 OWN_OPTIONS = (
-    Option(
-        "confirm_publish",
-        "bool",
-        None,
-        "",
-        "True: wait for each confirmation; False: have none; not given: have them "
-        "for persistent messages, and wait when the window is full.",
-    ),
-    Option("confirm_window", "int", 1000, "messages", "Most that are not confirmed."),
-    Option(
-        "confirm_timeout",
-        "float",
-        60.0,
-        "seconds",
-        "Wait for a confirmation when the window is full, or a batch is sent.",
-    ),
+    *CONFIRM_OPTIONS,
     Option(
         "close_timeout",
         "float",
@@ -64,20 +54,8 @@ OWN_OPTIONS = (
         "seconds",
         "Wait while the broker takes no messages; none for ever.",
     ),
-    Option(
-        "declare_policy",
-        "str",
-        "strict",
-        "",
-        "What to do with a queue that is different: strict, adopt or passive.",
-    ),
-    Option(
-        "heartbeat_keeper",
-        "bool",
-        True,
-        "",
-        "Keep heartbeats by a thread, also while a callback runs.",
-    ),
+    DECLARE_POLICY,
+    HEARTBEAT_KEEPER,
     Option("connection_name", "str", None, "", "What the broker calls it."),
 )
 

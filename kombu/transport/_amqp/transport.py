@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from amqp import __version__ as amqp_version
 from amqp import exceptions as amqp_errors
@@ -22,17 +22,13 @@ from kombu.transport._capabilities import (
     native_abilities,
 )
 from kombu.transport._options import COMMON_OPTIONS, warn_of_unknown
+from kombu.transport._pushing import PushingTransport
 from kombu.transport._tls import TLS
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ("SSLTransport", "Transport")
 
 logger = get_logger(__name__)
 
-#: What an event loop is given to do at once.
-_MESSAGES_PER_TURN = 100
 
 #: What RabbitMQ does beside what AMQP says.
 RABBITMQ_ABILITIES = {
@@ -78,7 +74,7 @@ _overridable = frozenset(
 )
 
 
-class Transport(NativeTransport):
+class Transport(PushingTransport, NativeTransport):
     """AMQP 0-9-1, by the :mod:`amqp` library and code of our own.
 
     Arguments:
@@ -210,56 +206,6 @@ class Transport(NativeTransport):
     def close_channel(self, connection: Any) -> None:
         """Close a channel."""
         connection.close()
-
-    def verify_connection(self, connection: AMQPConnection) -> bool:
-        """Return whether *connection* can still be used, as far as is known."""
-        return connection.is_usable()
-
-    # -- using -------------------------------------------------------------------------
-
-    def heartbeat_check(self, connection: AMQPConnection, rate: int = 2) -> None:
-        """Send a heartbeat if it is time, and see that the broker lives."""
-        connection.heartbeat_tick(rate)
-
-    def get_heartbeat_interval(self, connection: AMQPConnection) -> float:
-        """Return the agreed seconds between heartbeats; 0 for none."""
-        return float(connection.heartbeat or 0)
-
-    # -- event loop --------------------------------------------------------------------
-
-    def register_with_event_loop(self, connection: AMQPConnection, loop: Any) -> None:
-        """Have *loop* deliver what comes by *connection*."""
-        loop.add_reader(connection.sock, self.on_readable, connection, loop)
-        connection.call_for_deliveries(self._caller(connection, loop))
-        connection.announce_deliveries()  # what came before
-
-    def unregister_from_event_loop(self, connection: AMQPConnection, loop: Any) -> None:
-        """Undo :meth:`register_with_event_loop`."""
-        connection.call_for_deliveries(None)
-        loop.remove_reader(connection.sock)
-
-    def _caller(self, connection: AMQPConnection, loop: Any) -> Callable[[], None]:
-        def call() -> None:
-            loop.call_soon(self._deliver_put_aside, connection, loop)
-
-        return call
-
-    def _deliver_put_aside(self, connection: AMQPConnection, loop: Any) -> None:
-        if connection.has_deliveries:
-            self.on_readable(connection, loop)
-
-    def on_readable(self, connection: Any, loop: Any) -> None:
-        """Deliver what has arrived, without waiting; what is much, in turns."""
-        try:
-            for _ in range(_MESSAGES_PER_TURN):
-                connection.drain_events(timeout=0)
-        except TimeoutError:
-            return
-        loop.call_soon(self._read_on, connection, loop)
-
-    def _read_on(self, connection: Any, loop: Any) -> None:
-        if connection.connected:
-            self.on_readable(connection, loop)
 
 
 class SSLTransport(Transport):

@@ -6,7 +6,13 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport._amqp.declaring import check_policy
-from kombu.transport._options import InvalidTransportOption, Option
+from kombu.transport._options import (
+    CONFIRM_OPTIONS,
+    DECLARE_POLICY,
+    HEARTBEAT_KEEPER,
+    InvalidTransportOption,
+    Option,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,22 +31,7 @@ QPID_OPTIONS = (
         "What the broker is: broker-j, rabbitmq, rabbitmq4 or generic; what it says "
         "if not given.",
     ),
-    Option(
-        "confirm_publish",
-        "bool",
-        None,
-        "",
-        "True: wait for each confirmation; False: have none; not given: have them "
-        "for persistent messages, and wait when the window is full.",
-    ),
-    Option("confirm_window", "int", 1000, "messages", "Most that are not confirmed."),
-    Option(
-        "confirm_timeout",
-        "float",
-        60.0,
-        "seconds",
-        "Wait for a confirmation when the window is full, or a batch is sent.",
-    ),
+    *CONFIRM_OPTIONS,
     Option(
         "close_timeout",
         "float",
@@ -56,13 +47,7 @@ QPID_OPTIONS = (
         "Wait while the broker gives no credit; none for ever.",
     ),
     Option("read_timeout", "float", 30.0, "seconds", "Wait for any answer."),
-    Option(
-        "declare_policy",
-        "str",
-        "strict",
-        "",
-        "What to do with a queue that is different: strict, adopt or passive.",
-    ),
+    DECLARE_POLICY,
     Option(
         "credit_window",
         "int",
@@ -70,13 +55,7 @@ QPID_OPTIONS = (
         "messages",
         "Sent ahead to a consumer whose prefetch is not limited.",
     ),
-    Option(
-        "heartbeat_keeper",
-        "bool",
-        True,
-        "",
-        "Keep heartbeats by a thread, also while a callback runs.",
-    ),
+    HEARTBEAT_KEEPER,
     Option("container_id", "str", None, "", "What the broker calls the connection."),
     Option("client_properties", "dict", None, "", "Shown by the broker."),
     Option(

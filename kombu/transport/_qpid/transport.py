@@ -9,29 +9,25 @@ from typing import TYPE_CHECKING, Any
 
 from amqp import exceptions as amqp_errors
 
-from kombu.transport import base
 from kombu.transport._amqp.keeper import HeartbeatKeeper
 from kombu.transport._options import COMMON_OPTIONS, warn_of_unknown
+from kombu.transport._pushing import PushingTransport
 from kombu.transport._qpid.abilities import GENERIC
 from kombu.transport._qpid.driver import driver_version, load_connection
 from kombu.transport._qpid.options import QPID_OPTIONS, Options, tls_of
 from kombu.transport._tls import TLS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from kombu.transport._qpid.connection import Connection
     from kombu.transport._qpid.dialects import Dialect
 
 __all__ = ("Transport",)
 
-#: What an event loop is given to do at once.
-_MESSAGES_PER_TURN = 100
 
 _known_names = frozenset(option.name for option in (*COMMON_OPTIONS, *QPID_OPTIONS))
 
 
-class Transport(base.Transport):
+class Transport(PushingTransport):
     """AMQP 1.0, by the library :mod:`proton`.
 
     What it offers depends on the broker: :attr:`implements` of the class is what any
@@ -176,10 +172,6 @@ class Transport(base.Transport):
         """Close a channel."""
         connection.close()
 
-    def verify_connection(self, connection: Connection) -> bool:
-        """Return whether *connection* can still be used, as far as is known."""
-        return connection.is_usable()
-
     # -- using ---------------------------------------------------------------------------
 
     def drain_events(
@@ -192,53 +184,9 @@ class Transport(base.Transport):
         """
         return connection.drain_events(timeout)
 
-    def heartbeat_check(self, connection: Connection, rate: int = 2) -> None:
-        """Send a sign of life if it is time, and see that the broker lives."""
-        connection.heartbeat_tick(rate)
-
-    def get_heartbeat_interval(self, connection: Connection) -> float:
-        """Return the seconds between signs of life; 0 for none."""
-        return connection.heartbeat
-
     def qos_semantics_matches_spec(self, connection: Connection) -> bool:
         """Return False: a prefetch count is for each consumer."""
         return False
-
-    # -- event loop ------------------------------------------------------------------------
-
-    def register_with_event_loop(self, connection: Connection, loop: Any) -> None:
-        """Have *loop* deliver what comes by *connection*."""
-        loop.add_reader(connection.sock, self.on_readable, connection, loop)
-        connection.call_for_deliveries(self._caller(connection, loop))
-        connection.announce_deliveries()  # what came before
-
-    def unregister_from_event_loop(self, connection: Connection, loop: Any) -> None:
-        """Undo :meth:`register_with_event_loop`."""
-        connection.call_for_deliveries(None)
-        loop.remove_reader(connection.sock)
-
-    def _caller(self, connection: Connection, loop: Any) -> Callable[[], None]:
-        def call() -> None:
-            loop.call_soon(self._deliver_put_aside, connection, loop)
-
-        return call
-
-    def _deliver_put_aside(self, connection: Connection, loop: Any) -> None:
-        if connection.has_deliveries:
-            self.on_readable(connection, loop)
-
-    def on_readable(self, connection: Any, loop: Any) -> None:
-        """Deliver what has arrived, without waiting; what is much, in turns."""
-        try:
-            for _ in range(_MESSAGES_PER_TURN):
-                connection.drain_events(timeout=0)
-        except TimeoutError:
-            return
-        loop.call_soon(self._read_on, connection, loop)
-
-    def _read_on(self, connection: Any, loop: Any) -> None:
-        if connection.connected:
-            self.on_readable(connection, loop)
 
 
 def _properties(given: Any) -> dict[str, Any]:
