@@ -56,7 +56,7 @@ class Repeater:
             self._thread.join(patience)
 
     def _run(self) -> None:
-        while True:
+        while not self._is_stopped:
             self._waiter.wait(self._interval)
             what = self._what()
             if self._is_stopped or what is None or not self.look_after(what):

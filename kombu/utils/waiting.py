@@ -78,6 +78,11 @@ class Waiter:
             self._is_woken = True
             self._condition.notify()
 
+    def was_woken(self) -> bool:
+        """Return whether a wake-up has come for the next wait, which then is none."""
+        was_woken, self._is_woken = self._is_woken, False
+        return was_woken
+
     def wait(self, timeout: float | None = None) -> bool:
         """Wait for :meth:`wake`, at most *timeout* seconds.
 

@@ -22,26 +22,19 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any
 
+from kombu.transport.redis.bell_wait import BellWait
 from kombu.transport.redis.errors import refused
 from kombu.transport.redis.options import LONGEST_WAIT
-from kombu.transport.redis.resp import command, part
-from kombu.transport.redis.server import Request
 from kombu.transport.virtual.watcher import Watcher
-from kombu.utils import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from kombu.transport.redis.claims import Claims
     from kombu.transport.redis.keys import Keys
     from kombu.transport.redis.server import Server
 
 __all__ = ("Bell",)
-
-#: The same, while old peers put messages that ring no bell.
-SHORTEST_WAIT = 0.1
-
-#: Seconds that the latter goes on after the last such message.
-_HURRY = 30.0
 
 
 class Bell(Watcher):
@@ -52,13 +45,16 @@ class Bell(Watcher):
         server: The server.
         keys: Its keys.
         owner: Id of the connection.
+        claims: The claims of the connection.
     """
 
-    def __init__(self, transport: Any, server: Server, keys: Keys, owner: str) -> None:
+    def __init__(
+        self, transport: Any, server: Server, keys: Keys, owner: str, claims: Claims
+    ) -> None:
         super().__init__(transport, "kombu-redis-bell")
-        self._server = server
-        self._keys = keys
-        self._wake_key = keys.wake(owner)
+        self._claims = claims
+        self._quota = server.quota
+        self._wait = BellWait(server, keys, owner)
         self._link = server.make_link()
         self._lock = threading.Lock()
         # The queues to wait for next, and those waited for at the moment.
@@ -66,7 +62,6 @@ class Bell(Watcher):
         self._waits_for: tuple[str, ...] | None = None
         # Queues that were not looked into since the last wait for them has ended.
         self._unseen: set[str] = set()
-        self._hurries_until = 0.0
         #: Whether the last wait has ended without a bell.
         self.was_silent = False
         self.start()
@@ -79,7 +74,7 @@ class Bell(Watcher):
             self._wanted = queues
             is_waiting = self._waits_for is not None
         if is_waiting:
-            self._end_wait()
+            self._wait.call_off()
         else:
             self._waiter.wake()
 
@@ -100,13 +95,7 @@ class Bell(Watcher):
 
     def hurry(self) -> None:
         """Look more often: there are peers that ring no bells."""
-        self._hurries_until = waiting.monotonic() + _HURRY
-
-    def _end_wait(self) -> None:
-        key = self._wake_key
-        self._server.run_all(
-            [Request.plain("RPUSH", key, "1"), Request.plain("EXPIRE", key, 60)]
-        )
+        self._wait.hurry()
 
     def _interrupt(self) -> None:
         super()._interrupt()
@@ -129,26 +118,27 @@ class Bell(Watcher):
                 self._waiter.wait(LONGEST_WAIT)
                 continue
             key = self._wait_for(queues)
+            was_called_off = key is not None and self._wait.was_called_off(key)
+            if not was_called_off:
+                self._claims.have_rung(queues)
             with self._lock:
                 self._waits_for = None
                 self._unseen.update(queues)
-            if key != self._wake_key:
+            if not was_called_off:
                 self.was_silent = key is None
                 self._wake()
 
-    def _wait_for(self, queues: tuple[str, ...]) -> str | None:
+    def _wait_for(self, queues: tuple[str, ...]) -> bytes | None:
         """Wait at the bells of *queues*; return the key of the one that has rung."""
-        is_hurried = waiting.monotonic() < self._hurries_until
-        seconds = SHORTEST_WAIT if is_hurried else LONGEST_WAIT
-        bells = [self._keys.queue(queue).bell for queue in queues]
-        data = command(part("BLPOP", *bells, self._wake_key, seconds))
-        (reply,) = self._link.exchange(data, 1)
+        (reply,) = self._link.exchange(
+            self._wait.command(queues, self._wait.seconds), 1
+        )
         if isinstance(reply, Exception):
             raise refused(reply, "the server", "BLPOP")
-        return None if reply is None else reply[0].decode()
+        return None if reply is None else bytes(reply[0])
 
     def stop(self) -> None:
         """End the thread, and the connection."""
         super().stop()
         self._link.close()
-        self._server.quota.give()
+        self._quota.give()

@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import threading
 import weakref
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport.redis.bell import Bell
 from kombu.transport.redis.channel_bell import ChannelBell
 from kombu.transport.redis.claims import Claims
 from kombu.transport.redis.clock import ServerClock
+from kombu.transport.redis.errors import ServerLost, ServerRefused
 from kombu.transport.redis.fanout import Fanout
 from kombu.transport.redis.listener import Listener
+from kombu.transport.redis.lookout import Lookout
 from kombu.transport.redis.lost import LostMessages
 from kombu.transport.redis.puts import Puts
 from kombu.transport.redis.queues import Queues
@@ -85,7 +88,7 @@ class RedisBroker:
         )
         self._silence = silence
         self._lock = threading.Lock()
-        self._bell: Bell | ChannelBell | None = None
+        self._bell: Bell | ChannelBell | Lookout | None = None
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {self.server!r}>"
@@ -114,17 +117,36 @@ class RedisBroker:
             self.fanout.heard,
         )
 
-    def bell(self) -> Bell | ChannelBell | None:
+    def bell(self) -> Bell | ChannelBell | Lookout | None:
         """Return who waits for messages; None if there may be no connection for it."""
-        if self._bell is None and self.server.is_cluster:
-            self._bell = ChannelBell(self.fanout, self.keys)
         if self._bell is None:
             with self._lock:
                 transport = self._transport()
-                if self._bell is None and transport and self.server.quota.take():
-                    owner = transport.owner
-                    self._bell = Bell(transport, self.server, self.keys, owner)
+                if self._bell is None and transport is not None:
+                    self._bell = self._make_bell(transport)
         return self._bell
+
+    def _make_bell(self, transport: Any) -> Bell | ChannelBell | Lookout | None:
+        server, keys = self.server, self.keys
+        if server.is_cluster:
+            return ChannelBell(self.fanout, keys)
+        if not server.quota.take():
+            return None
+        if transport.is_in_loop:
+            return Bell(transport, server, keys, transport.owner, self.claims)
+        return Lookout(server, keys, transport.owner, self.claims)
+
+    def lookout(self) -> Lookout | None:
+        """Return who waits in the thread that drains, if it is so."""
+        bell = self._bell
+        return bell if isinstance(bell, Lookout) else None
+
+    def change_bell(self) -> None:
+        """Have another one wait: an event loop drains from now on, or no longer."""
+        with self._lock:
+            bell, self._bell = self._bell, None
+        if bell is not None:
+            bell.stop()
 
     def time(self) -> float:
         """Return the server's time, in seconds since 1970."""
@@ -134,10 +156,14 @@ class RedisBroker:
             self.clock.read(int(seconds) * 1_000_000 + int(microseconds))
         return self.clock.now()
 
+    def give_back(self) -> None:
+        """Give back what we may have claimed without knowing; before the end."""
+        # If the server is away, it comes back by itself, when its lease has run out.
+        with suppress(ServerLost, ServerRefused):
+            self.claims.give_back_unsure()
+
     def close(self) -> None:
         """Close all connections."""
-        bell, self._bell = self._bell, None
-        if bell is not None:
-            bell.stop()
+        self.change_bell()
         self.fanout.close()
         self.server.close()

@@ -166,6 +166,12 @@ class Channel(PuttingChannel):
 
     def _settle(self, claims: Sequence[Claim]) -> None:
         self._broker.claims.settle(claims)
+        if not self.closed:
+            self.connection._flush_soon()
+
+    def _send_settled(self) -> None:
+        if self.connection is not None:
+            self._broker.server.flush()
 
     def _release(self, claims: Sequence[Claim]) -> None:
         broker = self._broker

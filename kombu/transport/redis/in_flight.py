@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from kombu.transport.redis.resp import Part, part
+from kombu.transport.redis.resp import Part, part, word
 from kombu.transport.redis.server import Request
 from kombu.transport.redis.tags import ending_of
 from kombu.transport.virtual.claims import redelivered
@@ -47,9 +47,10 @@ class InFlight:
                 entry[1].append(claim.token)
         requests = []
         for ledger, (unacked, tags) in by_ledger.items():
+            what = part(*tags)
             # One without the other, after a crash, is tidied up by who sweeps.
-            requests.append(Request.plain("HDEL", unacked, *tags))
-            requests.append(Request.plain("ZREM", ledger, *tags))
+            requests.append(Request("HDEL", word(unacked), what, unacked, True))
+            requests.append(Request("ZREM", word(ledger), what, ledger, True))
         if requests:
             self._server.post_all(requests)
 

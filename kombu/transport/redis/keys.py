@@ -23,9 +23,12 @@ and what is not of a queue has ``{_kombu}``; peers of kombu 5.7 do not run there
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from kombu.transport.redis.resp import Part, part
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 __all__ = ("Keys", "QueueKeys")
 
@@ -142,6 +145,10 @@ class Keys:
         """Return those keys of *queue* that a claim concerns."""
         found = self.queue(queue)
         return part(found.base, found.bell, found.due, found.delayed)
+
+    def lists(self, queue: str, levels: Iterable[int]) -> Part:
+        """Return the lists of *queue*, in the order of *levels*."""
+        return part(*[self.list(queue, level) for level in levels])
 
 
 def _without_braces(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kombu.exceptions import ConnectionLimitExceeded
@@ -14,7 +15,7 @@ from kombu.utils import waiting
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kombu.transport.redis.link import Link
+    from kombu.transport.redis.link import Link, Lot
 
 __all__ = ("Lines", "Quota")
 
@@ -69,7 +70,7 @@ class Lines:
     def _begin(self) -> None:
         self._pid = os.getpid()
         self._idle: deque[Link] = deque()
-        self._unposted: deque[tuple[bytes, int]] = deque()
+        self._unposted: deque[Lot] = deque()
         self._made = 0
         self._freed = threading.Condition(threading.Lock())
 
@@ -90,8 +91,6 @@ class Lines:
         """
         link = self._take()
         try:
-            if self._unposted:
-                self._post_again(link)
             replies = self._exchange(link, data, count, is_repeatable)
             for reply in replies:
                 if isinstance(reply, Exception) and is_lost(reply):
@@ -107,32 +106,51 @@ class Lines:
             self._give(link)
 
     def post(self, data: bytes, count: int) -> None:
-        """Send commands, and read their replies with those to the next ones.
+        """Have commands be sent with the next ones, or by :meth:`flush`.
 
-        They are sent again if the connection is lost before.
+        They are sent again if the connection is lost before they were answered.
 
         Arguments:
             data: Commands that do no harm if they are run twice.
             count: How many they are.
+        """
+        self._unposted.append((data, count))
+
+    def _take_posted(self) -> list[Lot]:
+        """Return what was posted and not sent."""
+        lots = []
+        with suppress(IndexError):
+            while self._unposted:  # other threads may take some, too
+                lots.append(self._unposted.popleft())
+        return lots
+
+    def flush(self) -> None:
+        """Send what was posted, and do not wait until it was carried out.
 
         Raises:
             ServerLost: The server can not be reached.
         """
+        if not self._unposted:
+            return
         link = self._take()
-        was_proven = link.is_proven
         try:
-            link.post(data, count)
-        except ServerLost:
-            self._keep_what_was_posted(link)
-            self._drop_idle()
-            if not was_proven:
-                raise
-            link.post(data, count)
+            self._flush(link)
         except BaseException:
             self._end(link)
             raise
         finally:
             self._give(link)
+
+    def _flush(self, link: Link) -> None:
+        was_proven = link.is_proven
+        try:
+            link.post(self._take_posted())
+        except ServerLost:
+            self._keep_what_was_posted(link)
+            self._drop_idle()
+            if not was_proven:
+                raise
+            link.post(self._take_posted())
 
     def _end(self, link: Link) -> None:
         """Close a link on which replies may come that nobody is to take for its own."""
@@ -144,31 +162,19 @@ class Lines:
         self._unposted.extend(link.posted)
         link.posted.clear()
 
-    def _post_again(self, link: Link) -> None:
-        while self._unposted:
-            try:
-                lot = self._unposted.popleft()
-            except IndexError:  # another thread was faster
-                return
-            try:
-                link.post(*lot)
-            except BaseException:
-                self._unposted.appendleft(lot)
-                raise
-
     def _exchange(
         self, link: Link, data: bytes, count: int, is_repeatable: bool
     ) -> list[Any]:
         was_proven = link.is_proven
         try:
-            return link.exchange(data, count)
+            return link.exchange(data, count, self._take_posted())
         except ServerLost:
             self._keep_what_was_posted(link)
             # Those that wait were made at the same time, and have the same fate.
             self._drop_idle()
             if not was_proven or not (is_repeatable or link.sent_nothing):
                 raise
-            return link.exchange(data, count)
+            return link.exchange(data, count, self._take_posted())
 
     def _take(self) -> Link:
         if self._pid != os.getpid():
@@ -218,6 +224,8 @@ class Lines:
                 self._freed.notify()
 
     def close(self) -> None:
-        """Close the links that nobody uses."""
+        """Close the links that nobody uses, when what was posted has been sent."""
         if self._pid == os.getpid():
+            with suppress(ServerLost):
+                self.flush()
             self._drop_idle(is_well=True)

@@ -16,9 +16,12 @@ from kombu.transport.redis.errors import ServerLost
 from kombu.utils import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-__all__ = ("Link",)
+__all__ = ("Link", "Lot")
+
+#: Commands, and how many they are.
+Lot = tuple[bytes, int]
 
 logger = get_logger(__name__)
 
@@ -53,7 +56,7 @@ class Link:
         self._secret = secret
         self._used_at = 0.0
         #: Commands whose replies were not read yet, and their number.
-        self.posted: list[tuple[bytes, int]] = []
+        self.posted: list[Lot] = []
         #: Whether something was answered since it was opened.
         self.is_proven = False
         #: Whether the last commands were not even sent, when it was lost.
@@ -63,7 +66,9 @@ class Link:
         state = "proven" if self.is_proven else "new"
         return f"<{type(self).__name__}: to {self._where}, {state}>"
 
-    def exchange(self, data: bytes, count: int) -> list[Any]:
+    def exchange(
+        self, data: bytes, count: int, before: Sequence[Lot] = ()
+    ) -> list[Any]:
         """Send commands, and return their replies.
 
         An error that the server answers with is returned, not raised.
@@ -71,27 +76,26 @@ class Link:
         Arguments:
             data: The commands.
             count: How many they are.
+            before: What is posted in front of them.
 
         Raises:
             ServerLost: The connection could not be made, or was lost.
         """
-        self.send(data)
+        self.send(data, before)
         if self.posted:
             self._read_what_was_posted()
         return [self.read() for _ in range(count)]
 
-    def post(self, data: bytes, count: int) -> None:
+    def post(self, lots: Sequence[Lot]) -> None:
         """Send commands whose replies are read later.
 
         Arguments:
-            data: The commands.
-            count: How many they are.
+            lots: The commands.
 
         Raises:
             ServerLost: The connection could not be made, or was lost.
         """
-        self.send(data)
-        self.posted.append((data, count))
+        self.send(b"", lots)
         if len(self.posted) >= _MOST_POSTED:
             self._read_what_was_posted()
 
@@ -109,16 +113,25 @@ class Link:
             self._read_what_was_posted()
         self.close()
 
-    def send(self, data: bytes) -> None:
+    def send(self, data: bytes, before: Sequence[Lot] = ()) -> None:
         """Send commands.
+
+        Arguments:
+            data: The commands.
+            before: What is posted in front of them.
 
         Raises:
             ServerLost: The connection could not be made, or was lost.
         """
         now = waiting.monotonic()
+        is_owed = bool(self.posted)
+        if before:
+            self.posted += before  # whatever happens now, it is not forgotten
+            data = b"".join([lot for lot, _ in before]) + data
         self.sent_nothing = True
         try:
-            if self.is_proven and now - self._used_at > _REST and self._has_hung_up():
+            is_rested = self.is_proven and now - self._used_at > _REST
+            if is_rested and not is_owed and self._has_hung_up():
                 self._raise_lost(ConnectionResetError("the server has hung up"))
             self._used_at = now
             connection = self._connection
@@ -133,7 +146,7 @@ class Link:
 
     def _has_hung_up(self) -> bool:
         # Nothing is to be answered: what can be read is the end.
-        return not self.posted and bool(self._open_connection().can_read(timeout=0))
+        return bool(self._open_connection().can_read(timeout=0))
 
     def _open_connection(self) -> Any:
         connection = self._connection
@@ -147,6 +160,7 @@ class Link:
         Raises:
             ServerLost: The connection was lost.
         """
+        used = self._connection
         try:
             reply = self._open_connection().read_response()
         except redis_errors.ConnectionError as exc:
@@ -158,6 +172,9 @@ class Link:
             return exc
         except (redis_errors.RedisError, OSError) as exc:
             self._raise_lost(exc)
+        except Exception as exc:
+            self._raise_if_closed(used, exc)
+            raise
         self.is_proven = True
         return reply
 
@@ -167,10 +184,22 @@ class Link:
         Raises:
             ServerLost: The connection was lost.
         """
+        used = self._connection
         try:
             return bool(self._open_connection().can_read(timeout=seconds))
         except (redis_errors.RedisError, OSError) as exc:
             self._raise_lost(exc)
+        except Exception as exc:
+            self._raise_if_closed(used, exc)
+            raise
+
+    def _raise_if_closed(self, used: Any, error: Exception) -> None:
+        """Raise that it was lost if *used*, which has failed, was closed meanwhile.
+
+        By a signal handler, or another thread: the driver shows that in many ways.
+        """
+        if self._connection is not used:
+            self._raise_lost(error)
 
     def close(self) -> None:
         """Disconnect; who reads in another thread gets an error."""

@@ -90,11 +90,8 @@ class LostMessages:
                 continue
             try:
                 while found:
-                    got = self._put_back(found)
-                    touched |= got
-                    # If nothing could be put back, it would be the same again.
-                    is_more = bool(got) and len(found) == _BATCH
-                    found = self._list(queue) if is_more else []
+                    touched |= self._put_back(found, queue)
+                    found = self._list(queue) if len(found) == _BATCH else []
             finally:
                 self._unlock(queue)
         return touched
@@ -120,17 +117,33 @@ class LostMessages:
             (flat[place].decode(), flat[place + 1]) for place in range(0, len(flat), 2)
         ]
 
-    def _put_back(self, found: list[tuple[str, bytes]]) -> set[str]:
+    def _put_back(self, found: list[tuple[str, bytes]], queue: str) -> set[str]:
         ours: list[Entry] = []
         touched = set()
+        hopeless = []
         for tag, value in reversed(found):
             if tag.startswith(OUR_MARK):
                 ours.append(self._entry_of_ours(tag, value))
                 touched.add(ours[-1][1])
             else:
-                touched |= self._put_back_of_peer(tag, value)
+                got = self._put_back_of_peer(tag, value)
+                touched |= got
+                if not got:
+                    hopeless.append(tag)
         self._claims.put_back(ours, 0.0)
+        self._put_off(hopeless, queue)
         return touched
+
+    def _put_off(self, tags: list[str], queue: str) -> None:
+        """Look at *tags* again only after some time: they would hide what is behind.
+
+        They count as if an old peer had taken them now.
+        """
+        ledger = self._keys.queue(queue).ledger
+        now = self._claims.time()
+        pairs = [argument for tag in tags for argument in (f"{now:.6f}", tag)]
+        if pairs:
+            self._server.run(Request.plain("ZADD", ledger, "XX", *pairs))
 
     def _entry_of_ours(self, tag: str, value: bytes) -> Entry:
         queue = queue_of_tag(tag)

@@ -6,9 +6,10 @@ put into bytes once.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
-__all__ = ("Argument", "Part", "bulk", "command", "part")
+__all__ = ("Argument", "Part", "bulk", "command", "part", "word")
 
 Argument = str | bytes | int | float
 
@@ -42,6 +43,12 @@ def bulk(value: Argument) -> bytes:
 def part(*values: Argument) -> Part:
     """Return arguments as they are sent."""
     return Part(len(values), b"".join(map(bulk, values)))
+
+
+@lru_cache(maxsize=1000)
+def word(text: str) -> Part:
+    """Return one argument that is sent again and again: the name of a command, a key."""
+    return part(text)
 
 
 def command(*parts: Part) -> bytes:

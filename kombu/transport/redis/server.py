@@ -8,7 +8,7 @@ from redis import exceptions as redis_errors
 
 from kombu.transport.redis.errors import refused
 from kombu.transport.redis.lines import Lines, Quota
-from kombu.transport.redis.resp import Part, command, part
+from kombu.transport.redis.resp import Part, command, part, word
 from kombu.transport.redis.scripts import script
 
 if TYPE_CHECKING:
@@ -29,6 +29,7 @@ class Request(NamedTuple):
         arguments: Its arguments, or those of the command.
         slot_key: A key that says which node of a cluster has them.
         is_plain: Whether it is a command.
+        data: It as it is sent, where that was made before.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Request(NamedTuple):
     arguments: Part
     slot_key: str
     is_plain: bool = False
+    data: bytes = b""
 
     @classmethod
     def plain(cls, name: str, key: str, *arguments: Argument) -> Request:
@@ -44,8 +46,10 @@ class Request(NamedTuple):
 
     def packed(self, rings_by_channel: bool, whole: bool = False) -> bytes:
         """Return it as it is sent."""
+        if self.data and not whole:
+            return self.data
         if self.is_plain:
-            return command(part(self.name), self.keys, self.arguments)
+            return command(word(self.name), self.keys, self.arguments)
         called = script(self.name, rings_by_channel)
         return command(*called.call(self.keys, self.arguments, whole=whole))
 
@@ -123,16 +127,21 @@ class Server:
         return self._lines.exchange(data, len(requests), is_repeatable)
 
     def post_all(self, requests: Sequence[Request]) -> None:
-        """Have plain commands carried out, without waiting for it.
+        """Have plain commands carried out with what is sent next, or by :meth:`flush`.
 
         Arguments:
             requests: What does no harm if it is carried out twice.
+        """
+        packed = [one.packed(self.is_cluster) for one in requests]
+        self._lines.post(b"".join(packed), len(requests))
+
+    def flush(self) -> None:
+        """Send what was posted, without waiting until it was carried out.
 
         Raises:
             ServerLost: The server can not be reached.
         """
-        packed = [one.packed(self.is_cluster) for one in requests]
-        self._lines.post(b"".join(packed), len(requests))
+        self._lines.flush()
 
     def run_packed(self, data: bytes) -> Any:
         """Have one command carried out, once; return the reply, be it an error.

@@ -8,18 +8,18 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 from kombu.exceptions import DriverNotInstalled
-from kombu.transport import virtual
 from kombu.transport._capabilities import NATIVE, Support, leased_abilities
 from kombu.transport.redis.channel import Channel
 from kombu.transport.redis.driver_errors import DriverErrors
 from kombu.transport.redis.keys import Keys
-from kombu.transport.redis.options import LONGEST_WAIT, Settings
+from kombu.transport.redis.options import Settings
 from kombu.transport.redis.parameters import DEFAULT_PORT, Parameters
+from kombu.transport.redis.waking import WakingTransport
 from kombu.transport.virtual.ranks import KOMBU
 from kombu.utils.objects import cached_property
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
     from kombu.transport.redis.broker import RedisBroker
     from kombu.transport.redis.lines import Quota
@@ -28,12 +28,6 @@ if TYPE_CHECKING:
     from kombu.transport.virtual.records import RecordStore
 
 __all__ = ("SSLTransport", "Transport", "UnixSocketTransport")
-
-#: Seconds between looks where there is no connection to wait by.
-_BLIND_INTERVAL = 0.1
-
-#: Seconds after which it is looked again in any case.
-_LONGEST_PAUSE = 60.0
 
 _DEFAULT_CONNECTIONS = 10
 
@@ -51,7 +45,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_forget_parent)
 
 
-class Transport(virtual.Transport):
+class Transport(WakingTransport):
     """The Redis transport."""
 
     __module__ = "kombu.transport.redis"
@@ -84,7 +78,7 @@ class Transport(virtual.Transport):
         "channel_errors", "DataError", "InvalidResponse", "ResponseError"
     )
 
-    implements = virtual.Transport.implements.extend(
+    implements = WakingTransport.implements.extend(
         asynchronous=True,
         batch_publish=True,
         abilities={
@@ -98,7 +92,6 @@ class Transport(virtual.Transport):
 
     def __init__(self, client: Any, **kwargs: Any) -> None:
         self._opening = threading.Lock()
-        self._broker: RedisBroker | None = None
         _transports.add(self)
         super().__init__(client, **kwargs)
 
@@ -235,8 +228,11 @@ class Transport(virtual.Transport):
 
     def close_connection(self, connection: Any) -> None:
         """Close all channels, and the connections to the server."""
+        self._end_wait()
         try:
             super().close_connection(connection)
+            if self._broker is not None:
+                self._broker.give_back()
         finally:
             if self._broker is not None:
                 self._broker.close()
@@ -275,55 +271,6 @@ class Transport(virtual.Transport):
             return self.state.routes.route(exchange, routing_key, {})
         except KeyError:
             return ()
-
-    # -- waking ------------------------------------------------------------------------
-
-    def are_known_to_be_empty(self, queues: Sequence[str]) -> bool:
-        """Return whether a look into *queues* would find nothing."""
-        broker = self.broker
-        bell = broker.bell() if self._callbacks else None
-        if bell is None or not bell.watches(queues):
-            return False
-        due = broker.claims.next_due
-        return due is None or broker.clock.now() < due
-
-    def has_looked(self, found: bool) -> None:
-        """Note that it was looked for messages, and whether there were some."""
-        bell = self.broker.bell() if self._callbacks else None
-        if bell is not None:
-            if found and bell.was_silent:
-                bell.hurry()
-            bell.was_silent = False
-
-    def _idle(self) -> float | None:
-        pause = super()._idle()
-        if pause is not None:
-            pause = min(pause, _LONGEST_PAUSE)
-        queues = self._queues_to_wait_for()
-        if not self._callbacks:
-            return pause
-        if not queues:
-            # Others are served, or there is no room: this may change elsewhere.
-            return LONGEST_WAIT if pause is None else min(pause, LONGEST_WAIT)
-        bell = self.broker.bell()
-        if bell is None:
-            return _BLIND_INTERVAL if pause is None else min(pause, _BLIND_INTERVAL)
-        if self.broker.fanout.has_arrivals():
-            return 0.0
-        bell.arm(queues)
-        if self.broker.server.is_cluster:
-            # What rings while nobody listens is not kept.
-            pause = LONGEST_WAIT if pause is None else min(pause, LONGEST_WAIT)
-        return pause
-
-    def _queues_to_wait_for(self) -> tuple[str, ...]:
-        queues: dict[str, None] = {}
-        for channel in self._leasing_channels():
-            if channel._is_flowing:
-                active = tuple(channel._active_queues)
-                room = channel._qos.room()
-                queues.update(dict.fromkeys(channel._claimable(active, room)))
-        return tuple(queues)
 
 
 class SSLTransport(Transport):

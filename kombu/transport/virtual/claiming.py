@@ -272,9 +272,11 @@ class ClaimingChannel(ConsumingChannel):
         Arguments:
             active: False to suspend.
         """
+        is_active = super().flow(active)
+        # Afterwards: another thread may be about to receive some.
         if self._leases and not active:
             self._qos.give_back_claimed()
-        return super().flow(active)
+        return is_active
 
     def basic_cancel(self, consumer_tag: str) -> None:
         """Stop the consumer *consumer_tag*, if there is one."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import Any
 
 from kombu.log import get_logger
-from kombu.utils import waiting
 from kombu.utils._repeating import Repeater
 
 __all__ = ("Flusher",)
@@ -42,7 +41,7 @@ class Flusher(Repeater):
     def look_after(self, transport: Any) -> bool:
         """Wait for more, and send all."""
         if self._is_due:
-            waiting.sleep(PATIENCE)
+            self._waiter.wait(PATIENCE)  # or until it is stopped
             self._is_due = False
             try:
                 transport._flush()

@@ -154,6 +154,7 @@ class LeasedQoS(QoS):
         if self._pid != os.getpid():
             return  # a forked child has a copy of what its parent holds
         self.flush()
+        self.channel._send_settled()
         if self.channel.do_restore and self.restore_at_shutdown:
             self.restore_unacked()
 

@@ -120,6 +120,9 @@ class LeaseHooks(AbstractChannel):
         A claim that the owner has lost meanwhile is left alone.
         """
 
+    def _send_settled(self) -> None:
+        """Send what ``_settle`` has kept back, to go together with something else."""
+
     def _release(self, claims: Sequence[Claim]) -> None:
         """Put *claims* back to the head of their queues.
 

@@ -15,6 +15,7 @@ from kombu.transport.virtual.keeper import Keeper
 from kombu.transport.virtual.local_records import LocalRecords
 from kombu.transport.virtual.sweeper import SWEEPS_PER_LEASE, Sweeper
 from kombu.transport.virtual.topology import SharedTopology
+from kombu.utils import waiting
 from kombu.utils.identity import unique_id
 from kombu.utils.objects import cached_property
 
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 __all__ = ("LeasingTransport",)
 
 logger = get_logger(__name__)
+
+#: Seconds that closing waits for acknowledgements that are being sent.
+_PATIENCE = 1.0
 
 
 class LeasingTransport(base.Transport):
@@ -58,6 +62,10 @@ class LeasingTransport(base.Transport):
         # The threads that consume, by their ids: while one of them lives, so
         # does the owner.
         self._threads: dict[int, threading.Thread] = {}
+        # When the lease was renewed last, and until when others may be at work on what
+        # we have lost because that was too late.
+        self._renewed_at: float | None = None
+        self._lapses_until = 0.0
 
     # -- records ---------------------------------------------------------------
 
@@ -125,6 +133,16 @@ class LeasingTransport(base.Transport):
                     interval = self.visibility_timeout / SWEEPS_PER_LEASE
                     self._keeper = Keeper(self, interval)
 
+    def _is_late(self) -> bool:
+        """Return whether the lease has run out for want of being renewed."""
+        if self._renewed_at is None or self._keeper is None:
+            return False
+        return waiting.monotonic() - self._renewed_at > self.visibility_timeout
+
+    def _has_lapsed(self) -> bool:
+        """Return whether others may have taken us for dead just now."""
+        return self._is_late() or waiting.monotonic() < self._lapses_until
+
     def _others_may_be_served(self) -> None:
         """Is called when a consumer no longer stands before others."""
 
@@ -142,6 +160,9 @@ class LeasingTransport(base.Transport):
             was_alive &= self.records.renew(self.owner, seconds)
         for channel in self._leasing_channels():
             channel._renew(channel._qos.in_hand())
+        if self._is_late() or (self._renewed_at is not None and not was_alive):
+            self._lapses_until = waiting.monotonic() + seconds
+        self._renewed_at = waiting.monotonic()
         if not was_alive:
             for channel in tuple(self.channels):
                 enter_again = getattr(channel, "_enter_again", None)
@@ -159,6 +180,10 @@ class LeasingTransport(base.Transport):
         flusher.soon()
 
     def _flush(self) -> None:
+        """Send all acknowledgements that were gathered."""
+        self._settle()
+
+    def _settle(self) -> None:
         for channel in self._leasing_channels():
             channel._qos.flush()
 
@@ -202,7 +227,7 @@ class LeasingTransport(base.Transport):
         Returns:
             Seconds until there may be more to do; None if there will not be.
         """
-        self._flush()
+        self._settle()
         leasing = self._leasing_channels()
         if not leasing:
             return None
@@ -216,7 +241,7 @@ class LeasingTransport(base.Transport):
             keeper.stop()
         flusher, self._flusher = self._flusher, None
         if flusher is not None:
-            flusher.stop()
+            flusher.stop(_PATIENCE)
 
     def _retire(self) -> None:
         """Give up the leases, and let go of the records."""

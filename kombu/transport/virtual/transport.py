@@ -261,10 +261,13 @@ class Transport(LeasingTransport):
                 self._drain_any(deadline.remaining())
             except Empty:
                 continue
-            # If other threads wait here too: there may be more.
-            self._waiter.wake()
+            self._pass_on()
             return
         raise TimeoutError("timed out")
+
+    def _pass_on(self) -> None:
+        """Wake another thread that waits, if one does: there may be more."""
+        self._waiter.wake()
 
     def _raise_closed(self) -> NoReturn:
         from kombu.exceptions import RecoverableConnectionError
@@ -391,6 +394,13 @@ class Transport(LeasingTransport):
             return
         except EmptyInCallback as exc:
             raise exc.error from None
+
+    def qos_semantics_matches_spec(self, connection: Any) -> bool:
+        """Return False: a prefetch count is the whole channel's, and applies at once.
+
+        Celery changes that of a running worker only where it is told so.
+        """
+        return False
 
     @property
     def default_connection_params(self) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 from kombu import Connection, Consumer, Exchange, Queue
@@ -9,6 +11,20 @@ from kombu.exceptions import UnroutableError
 
 TASKS = Queue("tasks", Exchange("work"), "task")
 MANY = 1000
+
+#: A message as kombu 5.7 stores it.
+ENVELOPE = {
+    "body": "hello",
+    "content-encoding": "utf-8",
+    "content-type": "text/plain",
+    "headers": {},
+    "properties": {
+        "delivery_mode": 2,
+        "delivery_info": {"exchange": "", "routing_key": TASKS.name},
+        "priority": 0,
+        "delivery_tag": "5b3e1dd3-8d5c-4a3b-9a0e-6f8c7a4b2d10",
+    },
+}
 
 
 @pytest.fixture
@@ -85,3 +101,19 @@ class test_durable_fanout:
 
         with Connection(url, transport_options=options) as listener:
             assert receive(listener, news, MANY) == list(range(MANY))
+
+
+class test_in_flight_record_of_old_peers:
+    def test_unreadable_entries_hide_nothing(self, url, database):
+        taken = json.dumps([ENVELOPE, "", TASKS.name])
+        database.hset("unacked", "good", taken)
+        database.zadd("unacked_index", {"good": 2})
+        for number in range(MANY):
+            database.hset("unacked", f"bad-{number}", "nonsense")
+            database.zadd("unacked_index", {f"bad-{number}": 1})
+        options = {"visibility_timeout": 1}
+
+        with Connection(url, transport_options=options) as connection:
+            assert receive(connection, TASKS, 1) == ["hello"]
+
+        assert database.hlen("unacked") == database.zcard("unacked_index") == MANY

@@ -45,6 +45,26 @@ class test_Waiter:
         thread.join(10)
         assert woken == [True]
 
+    def test_who_asks_before_the_wait_has_been_told(self):
+        waiter = Waiter()
+        assert waiter.was_woken() is False
+        waiter.wake()
+        waiter.wake()
+
+        assert waiter.was_woken() is True
+
+        assert waiter.was_woken() is False
+        assert waiter.wait(0) is False
+
+    def test_one_that_comes_after_it_was_asked_is_not_lost(self):
+        waiter = Waiter()
+        waiter.wake()
+        waiter.was_woken()
+
+        waiter.wake()
+
+        assert waiter.wait() is True
+
     def test_repr(self):
         waiter = Waiter()
         assert repr(waiter) == "<Waiter: idle>"

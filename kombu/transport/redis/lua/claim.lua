@@ -1,63 +1,121 @@
--- uses: server_time, ring, queue_of, bring_due, has_messages, open_ledger, write_ledger, take
+-- uses: ring, list_key, bring_due
 -- Move ready messages of some queues into the in-flight record.
 --
 -- KEYS  1            unacked        hash    tag -> [message, "", "queue"]
 --       2            unacked_index  zset    tag, by the deadline of its lease (seconds)
 --       3            version        string  of the topology
 --       then for each queue
---         +0         its name       list    ready messages, the next one at the right
+--         +0         its name       list    messages of level 0
 --         +1         bell           list    holds one element while it rings
 --         +2         due            zset    ids of resting messages, by when they are due (ms)
 --         +3         delayed        hash    id -> level:message
+--         +4 ...     ready messages lists   in the order of service, the next one at the right
 -- ARGV  1 most messages; 2 prefix of the tags; 3 version that the consumer knows, or *
---       for any; 4 seconds of the lease; 5 separator;
---       then for each queue: its levels; the ending of an in-flight value; its name
--- Returns the version, the time (microseconds), when the next message is due (ms, or
--- an empty text), and then for each message the number of its queue, and itself.
+--       for any; 4 whether the consumer has taken the element of a bell (1 or 0);
+--       5 seconds of the lease; 6 separator;
+--       then for each queue: how many lists; the ending of an in-flight value; its name
+-- Returns a text, and then the messages.  The text has five parts, with semicolons
+-- between them: the version; the time (microseconds); when the next message is due (ms,
+-- or nothing); 1 if messages are left, 0 if not, nothing if that is not known; and the
+-- queues of the messages, as number:count with commas between them.
 -- If the version is another one, nothing is claimed: who is to be served, and in
 -- which order, may have changed.
-local limit = tonumber(ARGV[1])
-local now = server_time()
-local ledger = open_ledger(KEYS[1], KEYS[2], now / 1000000 + tonumber(ARGV[4]), ARGV[2])
-local reply = {redis.call('GET', KEYS[3]) or '', string.format('%.0f', now), ''}
-if ARGV[3] ~= '*' and ARGV[3] ~= reply[1] then
-  return reply
+-- It runs for each message where a consumer takes one at a time: hence no helpers here.
+local call, format = redis.call, string.format
+local time = call('TIME')
+local now = time[1] .. format('%06d', time[2])
+local version = call('GET', KEYS[3]) or ''
+if ARGV[3] ~= '*' and ARGV[3] ~= version then
+  return {version .. ';' .. now .. ';;;'}
 end
-local queues = {}
-local next_due = nil
-for number = 1, (#KEYS - 3) / 4 do
-  local at = number * 4
-  local given = 3 + number * 3
-  local queue = queue_of(KEYS[at], KEYS[at + 1], KEYS[at + 2], KEYS[at + 3], ARGV[5], ARGV[given])
-  queue.ending = ARGV[given + 1]
-  queue.name = ARGV[given + 2]
+
+local limit, prefix = tonumber(ARGV[1]), ARGV[2]
+local deadline = format('%.6f', time[1] + time[2] / 1000000 + ARGV[5])
+local reply, values, scores, count = {''}, {}, {}, 0
+
+local function enter_all()
+  call('HSET', KEYS[1], unpack(values))
+  call('ZADD', KEYS[2], unpack(scores))
+  values, scores = {}, {}
+end
+
+local function take(queue, want)
+  local taken, size = 0, #values
+  local ending = queue.ending
+  local middle, name = prefix .. ':', ':' .. queue.name
+  for place = queue.first, queue.last do
+    while taken < want do
+      local message = call('RPOP', KEYS[place])
+      if not message then
+        break
+      end
+      taken = taken + 1
+      local tag = middle .. format('%05d', count + taken) .. name
+      values[size + 1], values[size + 2] = tag, '[' .. message .. ending
+      scores[size + 1], scores[size + 2] = deadline, tag
+      size = size + 2
+      reply[count + taken + 1] = message
+      if size >= 400 then
+        enter_all()
+        size = 0
+      end
+    end
+  end
+  count = count + taken
+  queue.is_empty = taken < want
+  return taken
+end
+
+local queues, next_due, at, given = {}, nil, 4, 7
+while KEYS[at] do
+  local last = at + 3 + ARGV[given]
+  local queue = {
+    base = KEYS[at], bell = KEYS[at + 1], due = KEYS[at + 2], delayed = KEYS[at + 3], sep = ARGV[6],
+    first = at + 4, last = last, ending = ARGV[given + 1], name = ARGV[given + 2],
+  }
   local due = bring_due(queue, now)
   if due and (not next_due or tonumber(due) < tonumber(next_due)) then
     next_due = due
   end
-  queues[number] = queue
+  queues[#queues + 1] = queue
+  at, given = last + 1, given + 3
 end
-reply[3] = next_due or ''
 
 -- First each queue gets its share, then those that have more.
+local counts = {}
 local share = math.max(math.floor(limit / #queues), 1)
 for round = 1, 2 do
   for number, queue in ipairs(queues) do
-    local want = math.min(round == 1 and share or limit, limit - ledger.count)
+    local want = math.min(round == 1 and share or limit, limit - count)
     if want > 0 and not queue.is_empty then
-      local taken = take(queue, want, ledger, queue.ending, queue.name, number, reply)
-      queue.is_empty = taken < want
+      local taken = take(queue, want)
+      if taken > 0 then
+        counts[#counts + 1] = number .. ':' .. taken
+      end
     end
   end
 end
-write_ledger(ledger)
+if #values > 0 then
+  enter_all()
+end
 
--- Whoever waits next is woken for what is left.
+-- Whoever waits next is woken for what is left, unless the bell rings as it did before.
+local left = '0'
 for _, queue in ipairs(queues) do
-  if not queue.is_empty and has_messages(queue) then
-    ring(queue.bell)
-  else
-    redis.call('DEL', queue.bell)
+  if queue.is_empty then
+    call('DEL', queue.bell)
+  elseif ARGV[4] == '1' or queue.has_brought then
+    local has_more = false
+    for place = queue.first, queue.last do
+      has_more = has_more or call('EXISTS', KEYS[place]) == 1
+    end
+    if has_more then
+      left = '1'
+      ring(queue.bell)
+    end
+  elseif left == '0' then
+    left = ''
   end
 end
+reply[1] = table.concat({version, now, next_due or '', left, table.concat(counts, ',')}, ';')
 return reply

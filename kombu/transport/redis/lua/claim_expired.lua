@@ -5,7 +5,7 @@
 --       5 due (zset); 6 delayed (hash): see claim.lua
 -- ARGV  1 most messages; 2 seconds of the lease; 3 prefix of the tags; 4 separator;
 --       5 levels; 6 ending of an in-flight value; 7 name of the queue
--- Returns for each message 1, and itself.
+-- Returns the messages.
 local limit = tonumber(ARGV[1])
 local now = server_time()
 local ledger = open_ledger(KEYS[1], KEYS[2], now / 1000000 + tonumber(ARGV[2]), ARGV[3])
@@ -21,7 +21,6 @@ for _, list in ipairs(queue.lists) do
     end
     redis.call('RPOP', list)
     enter(ledger, message, ARGV[6], ARGV[7])
-    reply[#reply + 1] = 1
     reply[#reply + 1] = message
   end
 end

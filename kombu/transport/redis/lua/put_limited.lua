@@ -59,7 +59,7 @@ if not refuses then
   local deadline = now / 1000000 + tonumber(ARGV[8])
   local ledger = open_ledger(KEYS[1], KEYS[2], deadline, ARGV[9])
   while size > 0 and ((most >= 0 and size > most) or (most_bytes >= 0 and bytes > most_bytes)) do
-    if take(queue, 1, ledger, ARGV[10], ARGV[11], 1, reply) == 0 then
+    if take(queue, 1, ledger, ARGV[10], ARGV[11], reply) == 0 then
       break
     end
     size = size - 1

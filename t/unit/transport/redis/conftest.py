@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
+from threading import get_ident
 
 import pytest
 
 from kombu import Connection
+from kombu.utils import waiting
+from t.unit.fakes import Clock
 
 if find_spec("redis") is None:
     collect_ignore_glob = ["test_*.py", "server.py"]
@@ -15,6 +18,31 @@ def server():
     from t.unit.transport.redis.server import FakeServer
 
     return FakeServer()
+
+
+@pytest.fixture
+def clock(monkeypatch, server):
+    """A clock that is turned by the test's own thread: others wait in real time."""
+    waits, sleeps = waiting.Waiter.wait, waiting.sleep
+    clock = Clock().install(monkeypatch)
+    turning, own = waiting.Waiter.wait, get_ident()
+
+    def wait(waiter, timeout=None):
+        if get_ident() != own:
+            return waits(waiter, timeout)
+        if server.meanwhile and not waiter._is_woken:
+            server.meanwhile.popleft()()
+        return turning(waiter, timeout)
+
+    def sleep(seconds):
+        (clock.sleep if get_ident() == own else sleeps)(seconds)
+
+    monkeypatch.setattr(waiting.Waiter, "wait", wait)
+    monkeypatch.setattr(waiting, "sleep", sleep)
+    server.clock = clock
+    yield clock
+    # What was to happen in a wait has happened in one.
+    assert not server.meanwhile
 
 
 @pytest.fixture

@@ -27,6 +27,14 @@ class Call(NamedTuple):
     arguments: list[bytes]
 
 
+class Waiting(NamedTuple):
+    """Who waits for something to be in one of some lists."""
+
+    keys: list[str]
+    connection: FakeConnection
+    ends_at: float | None
+
+
 def scripts_by_digest(rings_by_channel):
     names = [path.stem for path in _FOLDER.glob("*.lua")]
     made = [script(name, rings_by_channel) for name in names]
@@ -42,6 +50,10 @@ class FakeServer:
             it would: values, errors, or functions of the call.
         always: By name: what to answer each time.
         is_gone: Whether it can not be reached.
+        clock: A clock that is turned: no wait takes real time then.
+        meanwhile: What happens while somebody waits for something to be read: the
+            first of these is called in each such wait, and waited for no longer if
+            there is something then.
     """
 
     def __init__(self):
@@ -50,6 +62,8 @@ class FakeServer:
         self.answers = defaultdict(deque)
         self.always = {}
         self.is_gone = False
+        self.clock = None
+        self.meanwhile = deque()
         self.knows_scripts = True
         self.connections = []
         self.waiting = []
@@ -86,22 +100,27 @@ class FakeServer:
     def handle(self, words, connection):
         """Return the reply to a command, or None if it comes later."""
         with self.lock:
-            call = self._call_of(words)
-            if isinstance(call, Exception):
-                return call
-            self.calls.append(call)
-            if self.answers[call.name]:
-                answer = self.answers[call.name].popleft()
-                return answer(call) if callable(answer) else answer
-            if call.name in self.always:
-                answer = self.always[call.name]
-                return answer(call) if callable(answer) else answer
-            handler = getattr(self, f"do_{call.name}", None)
-            if handler is None:
-                raise AssertionError(f"the fake knows no {call.name}")
-            if call.name in ("BLPOP", "SUBSCRIBE", "PSUBSCRIBE"):
-                return handler(call, connection)
-            return handler(call)
+            reply = self._carry_out(words, connection)
+        self._serve_waiting()
+        return reply
+
+    def _carry_out(self, words, connection):
+        call = self._call_of(words)
+        if isinstance(call, Exception):
+            return call
+        self.calls.append(call)
+        if self.answers[call.name]:
+            answer = self.answers[call.name].popleft()
+            return answer(call) if callable(answer) else answer
+        if call.name in self.always:
+            answer = self.always[call.name]
+            return answer(call) if callable(answer) else answer
+        handler = getattr(self, f"do_{call.name}", None)
+        if handler is None:
+            raise AssertionError(f"the fake knows no {call.name}")
+        if call.name in ("BLPOP", "SUBSCRIBE", "PSUBSCRIBE"):
+            return handler(call, connection)
+        return handler(call)
 
     def _call_of(self, words):
         verb = words[0].decode()
@@ -148,7 +167,6 @@ class FakeServer:
 
     def do_RPUSH(self, call):
         self.lists[call.keys[0]].append(call.arguments[0])
-        self._serve_waiting()
         return len(self.lists[call.keys[0]])
 
     def do_LTRIM(self, call):
@@ -162,6 +180,15 @@ class FakeServer:
 
     def do_HDEL(self, call):
         return self._drop(self.hashes[call.keys[0]], call.arguments)
+
+    def do_ZADD(self, call):
+        """Set scores, of what is there already (``XX``)."""
+        found = self.hashes[call.keys[0]]
+        _, *pairs = call.arguments
+        for score, name in zip(*[iter(pairs)] * 2, strict=True):
+            if name in found:
+                found[name] = score
+        return 0
 
     def do_ZREM(self, call):
         return self._drop(self.hashes[call.keys[0]], call.arguments)
@@ -203,25 +230,53 @@ class FakeServer:
 
     do_PUNSUBSCRIBE = do_UNSUBSCRIBE
 
+    # What is sent behind a wait, on the same connection, is carried out after it.
+
     def do_BLPOP(self, call, connection):
         keys = [*call.keys, *(one.decode() for one in call.arguments[:-1])]
-        self.waiting.append((keys, connection))
-        self._serve_waiting()
-        return
+        seconds = float(call.arguments[-1])
+        ends_at = None if self.clock is None else self.clock.now + seconds
+        self.waiting.append(Waiting(keys, connection, ends_at))
+        connection.is_blocked = True
 
     def _serve_waiting(self):
-        for waiter in tuple(self.waiting):
-            keys, connection = waiter
-            rung = [key for key in keys if self.lists[key]]
-            if rung:
-                self.waiting.remove(waiter)
-                connection.answer([rung[0].encode(), self.lists[rung[0]].popleft()])
+        """Give what there is to those who wait for it, when a command is done."""
+        with self.lock:
+            for waiting in tuple(self.waiting):
+                rung = [key for key in waiting.keys if self.lists[key]]
+                # What is carried out for one may end the wait of another.
+                if rung and waiting in self.waiting:
+                    found = self.lists[rung[0]].popleft()
+                    self._end(waiting, [rung[0].encode(), found])
 
-    def end_wait(self):
+    def _end(self, waiting, reply):
+        self.waiting.remove(waiting)
+        waiting.connection.answer(reply)
+        waiting.connection.go_on()
+
+    def end_wait(self, reply=None):
         """End a wait as the server does when its time is over."""
         with self.lock:
-            _, connection = self.waiting.pop(0)
-            connection.answer(None)
+            self._end(self.waiting[0], reply)
+
+    def forget(self, connection):
+        """Let go of who waits by a connection that was cut."""
+        with self.lock:
+            self.waiting = [
+                one for one in self.waiting if one.connection is not connection
+            ]
+
+    def let_pass(self, seconds, connection):
+        """Let time pass, until there is something to be read by *connection*."""
+        end = self.clock.now + seconds
+        while not connection.has_something():
+            ending = [one for one in self.waiting if one.ends_at <= end]
+            if not ending:
+                self.clock.now = end
+                return
+            first = min(ending, key=lambda one: one.ends_at)
+            self.clock.now = max(self.clock.now, first.ends_at)
+            self._end(first, None)
 
     # -- scripts -----------------------------------------------------------------
 
@@ -271,10 +326,9 @@ class FakeServer:
         checked = Call("check", call.keys[:checks], call.arguments[1:3])
         if checks and not self.do_check(checked):
             return 0
-        for key in call.keys[checks::2]:
+        for key, bell in zip(*[iter(call.keys[checks:])] * 2, strict=True):
             self.lists[key].appendleft(call.arguments[3])
-        for key in call.keys[checks + 1 :: 2]:
-            self._ring(key)
+            self._ring(bell)
         return 1
 
     def do_ring(self, call):
@@ -285,28 +339,38 @@ class FakeServer:
     def _ring(self, bell):
         if not self.lists[bell]:
             self.lists[bell].append(b"1")
-        self._serve_waiting()
 
     def do_claim(self, call):
-        limit, prefix, known, _, sep = call.arguments[:5]
-        reply = [self.version, b"%d" % NOW, b""]
+        limit, prefix, known, has_rung = call.arguments[:4]
         if known not in (b"*", self.version):
-            return reply
-        count = 0
-        for number, start in enumerate(range(3, len(call.keys), 4)):
-            levels, ending, name = call.arguments[5 + number * 3 : 8 + number * 3]
-            self.lists[call.keys[start + 1]].clear()
-            for level in levels.split(b","):
-                mark = "" if level == b"0" else (sep + level).decode()
-                waiting = self.lists[call.keys[start] + mark]
-                while waiting and count < int(limit):
-                    count += 1
+            return [b"%b;%d;;;" % (self.version, NOW)]
+        reply, counts, left = [], [], b"0"
+        at, number = 3, 0
+        while at < len(call.keys):
+            lists, ending, name = call.arguments[6 + number * 3 : 9 + number * 3]
+            bell, end = call.keys[at + 1], at + 4 + int(lists)
+            before, has_more = len(reply), False
+            for key in call.keys[at + 4 : end]:
+                waiting = self.lists[key]
+                while waiting and len(reply) < int(limit):
                     text = waiting.pop()
-                    tag = b"%b:%05d:%b" % (prefix, count, name)
+                    reply.append(text)
+                    tag = b"%b:%05d:%b" % (prefix, len(reply), name)
                     self.hashes[call.keys[0]][tag] = b"[" + text + ending
                     self.hashes[call.keys[1]][tag] = b"0"
-                    reply += [number + 1, text]
-        return reply
+                has_more = has_more or bool(waiting)
+            if len(reply) < int(limit):
+                self.lists[bell].clear()
+            elif has_rung == b"0":
+                left = left if left == b"1" else b""
+            elif has_more:
+                left = b"1"
+                self._ring(bell)
+            at, number = end, number + 1
+            if len(reply) > before:
+                counts.append(b"%d:%d" % (number, len(reply) - before))
+        head = b"%b;%d;;%b;%b" % (self.version, NOW, left, b",".join(counts))
+        return [head, *reply]
 
     def do_release(self, call):
         count = 0
@@ -380,8 +444,9 @@ class FakeConnection:
         self.subscriptions = set()
         self.is_open = False
         self.is_cut = False
-        #: Commands after which the connection is cut, unanswered.
-        self.cut_after = None
+        #: Whether it waits, so that what it sends is carried out later.
+        self.is_blocked = False
+        self._held_back = deque()
         self._replies = deque()
         self._changed = threading.Condition()
 
@@ -395,11 +460,26 @@ class FakeConnection:
             raise exceptions.ConnectionError("cut")
         for words in commands_in(b"".join(chunks)):
             self.sent.append(words)
+            self._held_back.append(words)
+        if not self.is_blocked:
+            self._carry_out()
+
+    def _carry_out(self):
+        while self._held_back and not self.is_cut:
+            words = self._held_back.popleft()
             reply = self.server.handle(words, self)
             if self.is_cut:
                 return
-            if reply is not None or words[0] != b"BLPOP":
+            if words[0] == b"BLPOP" and reply is None:
+                if self.is_blocked:
+                    return
+            else:
                 self.answer(reply)
+
+    def go_on(self):
+        """Carry out what was sent behind a wait that has ended."""
+        self.is_blocked = False
+        self._carry_out()
 
     def answer(self, reply):
         with self._changed:
@@ -411,8 +491,19 @@ class FakeConnection:
             self.is_cut = True
             self.subscriptions.clear()
             self._changed.notify_all()
+        self.server.forget(self)
+
+    def has_something(self):
+        return bool(self._replies) or self.is_cut
 
     def can_read(self, timeout=0):
+        server = self.server
+        if timeout and not self.has_something():
+            if server.meanwhile:
+                server.meanwhile.popleft()()
+            if server.clock is not None:
+                server.let_pass(timeout, self)
+                return self.has_something()
         with self._changed:
             if not self._replies and not self.is_cut and timeout:
                 self._changed.wait(timeout)
@@ -421,6 +512,8 @@ class FakeConnection:
     def read_response(self, **kwargs):
         with self._changed:
             while not self._replies and not self.is_cut:
+                if self.server.clock is not None:
+                    raise exceptions.TimeoutError("nothing has come")
                 assert self._changed.wait(10), "nothing will come"
             if self.is_cut:
                 raise exceptions.ConnectionError("cut")

@@ -34,10 +34,10 @@ def transport():
 
 
 @pytest.fixture
-def bell(transport, redis, keys, monkeypatch):
+def bell(transport, redis, keys, claims, monkeypatch):
     monkeypatch.setattr(watchers, "PAUSE", 0.001)
     redis.quota.take()
-    bell = Bell(transport, redis, keys, "me")
+    bell = Bell(transport, redis, keys, "me", claims)
     yield bell
     bell.stop()
     assert not bell._thread.is_alive()

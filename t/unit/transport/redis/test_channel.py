@@ -108,7 +108,7 @@ class test_moments:
     def test_expired_ones_are_claimed(self, channel, server):
         declare(channel)
         text = json.dumps(envelope("x")).encode()
-        server.answers["claim_expired"].append([1, text])
+        server.answers["claim_expired"].append([text])
 
         assert bodies(channel._claim_expired("q", 1)) == ["x"]
 

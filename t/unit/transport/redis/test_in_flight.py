@@ -10,11 +10,13 @@ def test_repr(redis, keys):
 
 
 class test_settling:
-    def test_removes_from_the_record(self, claims, server):
+    def test_removes_from_the_record(self, claims, redis, server):
         fill(server, "q", "a", "b")
         found = claims.claim(("q",), 2)
 
         claims.settle(found)
+        assert len(server.hashes["unacked"]) == 2  # it goes with what is sent next
+        redis.flush()
 
         assert not server.hashes["unacked"]
         assert not server.hashes["unacked_index"]

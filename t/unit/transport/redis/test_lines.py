@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections import deque
 
 import pytest
 from redis import exceptions
@@ -166,11 +167,40 @@ class test_loss:
 
 
 class test_posting:
-    def test_is_sent_at_once_and_read_later(self, lines, server):
+    def test_is_sent_in_front_of_the_next_commands(self, lines, server):
         lines.post(push(1), 1)
-        assert server.lists["l"]
+        assert not server.calls
 
         assert lines.exchange(PING, 1, True) == [[b"pong", b""]]
+
+        assert server.names() == ["LPUSH", "PING"]
+
+    def test_flush_sends_it_and_its_reply_is_read_later(self, lines, server):
+        lines.post(push(1), 1)
+        lines.post(push(2), 1)
+
+        lines.flush()
+
+        assert list(server.lists["l"]) == [b"2", b"1"]
+        assert lines.exchange(PING, 1, True) == [[b"pong", b""]]
+
+    def test_flush_of_nothing_opens_no_connection(self, lines, server):
+        lines.flush()
+
+        assert not server.connections
+
+    def test_what_another_thread_has_taken_is_not_sent_twice(self, lines, server):
+        # Given one that takes what was posted while another one is at it
+        class Raced(deque):
+            def popleft(self):
+                self.clear()
+                return super().popleft()
+
+        lines._unposted = Raced([(push(1), 1)])
+
+        lines.flush()
+
+        assert not server.named("LPUSH")
 
     def test_is_sent_again_after_a_loss(self, lines, server):
         lines.exchange(PING, 1, True)
@@ -184,42 +214,69 @@ class test_posting:
 
         assert list(server.lists["l"]) == [b"2", b"1"]
 
-    def test_loss_while_it_is_sent(self, lines, server):
+    def test_loss_while_it_is_flushed(self, lines, server):
         lines.exchange(PING, 1, True)
         server.lose_all()
-
         lines.post(push(1), 1)
+
+        lines.flush()
 
         assert list(server.lists["l"]) == [b"1"]
 
-    def test_loss_while_it_is_sent_concerns_those_that_wait(self, lines, server, quota):
+    def test_loss_while_it_is_flushed_concerns_those_that_wait(
+        self, lines, server, quota
+    ):
         links = [lines._take(), lines._take()]
         for link in links:
             link.exchange(PING, 1)
             lines._give(link)
         server.lose_all()
-
         lines.post(push(1), 1)
+
+        lines.flush()
 
         assert quota.used == 1
 
     def test_server_that_is_away(self, lines, server):
         server.is_gone = True
+        lines.post(push(1), 1)
 
         with pytest.raises(ServerLost):
-            lines.post(push(1), 1)
+            lines.flush()
 
-    def test_interruption_while_it_is_sent(self, lines, server):
+        server.is_gone = False
+        assert lines.exchange(PING, 1, True) == [[b"pong", b""]]
+        assert list(server.lists["l"]) == [b"1"]
+
+    def test_server_that_goes_away(self, lines, server):
+        # Given a connection that has worked, and a server that is away since
+        lines.exchange(PING, 1, True)
+        server.is_gone = True
+        lines.post(push(1), 1)
+        with pytest.raises(ServerLost):
+            lines.flush()
+
+        # When it is back
+        server.is_gone = False
+        reply = lines.exchange(PING, 1, True)
+
+        # Then replies belong to what was asked, and nothing is forgotten
+        assert reply == [[b"pong", b""]]
+        assert list(server.lists["l"]) == [b"1"]
+
+    def test_interruption_while_it_is_flushed(self, lines, server):
         def interrupt(call):
             raise KeyboardInterrupt
 
         lines.post(TIME, 1)
+        lines.post(push(1), 1)
         server.answers["LPUSH"].append(interrupt)
         with pytest.raises(KeyboardInterrupt):
-            lines.post(push(1), 1)
+            lines.flush()
 
         assert lines.exchange(PING, 1, True) == [[b"pong", b""]]
         assert len(server.named("TIME")) == 2
+        assert list(server.lists["l"]) == [b"1"]
 
     def test_loss_while_it_is_sent_again(self, lines, server):
         # Given two lots of which nobody knows whether they were carried out

@@ -115,7 +115,7 @@ class test_rest:
 
 class test_posting:
     def test_is_read_with_the_next_replies(self, link, server):
-        link.post(TIME, 1)
+        link.post([(TIME, 1)])
         assert link.posted == [(TIME, 1)]
 
         assert link.exchange(PING, 1) == [[b"pong", b""]]
@@ -123,13 +123,13 @@ class test_posting:
 
     def test_is_read_when_there_are_too_many(self, link):
         for _ in range(64):
-            link.post(TIME, 1)
+            link.post([(TIME, 1)])
 
         assert not link.posted
 
     def test_refusals_are_logged(self, link, server, caplog):
         server.answers["TIME"].append(exceptions.ResponseError("WRONGTYPE"))
-        link.post(TIME, 1)
+        link.post([(TIME, 1)])
 
         with caplog.at_level(logging.WARNING):
             link.exchange(PING, 1)
@@ -137,7 +137,7 @@ class test_posting:
         assert "refuses what was sent: WRONGTYPE" in caplog.text
 
     def test_is_kept_when_the_connection_is_lost(self, link, server):
-        link.post(TIME, 1)
+        link.post([(TIME, 1)])
         server.lose_all()
 
         with pytest.raises(ServerLost):
@@ -146,7 +146,7 @@ class test_posting:
         assert link.posted == [(TIME, 1)]
 
     def test_is_read_before_the_end(self, link, server):
-        link.post(TIME, 1)
+        link.post([(TIME, 1)])
 
         link.finish()
 
@@ -154,7 +154,7 @@ class test_posting:
         assert not server.connections[0].is_open
 
     def test_end_of_a_lost_one_is_quiet(self, link, server):
-        link.post(TIME, 1)
+        link.post([(TIME, 1)])
         server.lose_all()
 
         link.finish()
@@ -171,6 +171,35 @@ class test_closing:
             link.read()
         with pytest.raises(ServerLost):
             link.can_read(0)
+
+    @pytest.mark.parametrize("error", [ValueError("closed file"), AttributeError("x")])
+    def test_in_the_middle_of_it_the_driver_shows_that_in_many_ways(
+        self, link, server, error
+    ):
+        def fail(**kwargs):
+            link.close()
+            raise error
+
+        for use in (lambda: link.can_read(1), link.read):
+            link.exchange(PING, 1)
+            server.connections[-1].can_read = fail
+            server.connections[-1].read_response = fail
+
+            with pytest.raises(ServerLost):
+                use()
+
+    def test_other_failures_of_the_driver_are_told(self, link, server):
+        def fail(**kwargs):
+            raise ValueError("no")
+
+        link.exchange(PING, 1)
+        server.connections[-1].can_read = fail
+        server.connections[-1].read_response = fail
+
+        with pytest.raises(ValueError, match="no"):
+            link.can_read(1)
+        with pytest.raises(ValueError, match="no"):
+            link.read()
 
     def test_waits_for_something_to_be_read(self, link, server):
         link.send(PING)

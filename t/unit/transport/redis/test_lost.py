@@ -38,6 +38,7 @@ class Store:
     def enter(self, tag, value):
         text = value if isinstance(value, bytes) else json.dumps(value).encode()
         self.server.hashes["unacked"][tag.encode()] = text
+        self.server.hashes["unacked_index"][tag.encode()] = b"0"
         self.entries.append((tag.encode(), text))
 
     def enter_ours(self, tag, queue, found):
@@ -46,7 +47,12 @@ class Store:
 
     def _list(self, call):
         held = self.server.hashes["unacked"]
-        left = [entry for entry in self.entries if entry[0] in held]
+        scores = self.server.hashes["unacked_index"]
+        left = [
+            entry
+            for entry in self.entries
+            if entry[0] in held and scores.get(entry[0]) == b"0"
+        ]
         return [x for entry in left[: int(call.arguments[2])] for x in entry]
 
 
@@ -132,12 +138,17 @@ class test_of_old_peers:
         assert text in caplog.text
         assert server.hashes["unacked"]
 
-    def test_garbage_in_masses_ends(self, store, server, monkeypatch):
+    def test_garbage_does_not_hide_what_is_behind(self, store, server, monkeypatch):
         monkeypatch.setattr(module, "_BATCH", 2)
         for number in range(4):
             store.enter(f"tag{number}", b"nonsense")
+        store.enter("tag", [envelope("a"), "", "q"])
 
-        assert store.lost.put_back(()) == set()
+        assert store.lost.put_back(()) == {"q"}
+
+        # It is still there, to be looked at again later.
+        assert len(server.hashes["unacked"]) == 4
+        assert b"0" not in server.hashes["unacked_index"].values()
 
 
 class test_sweep:

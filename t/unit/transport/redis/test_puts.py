@@ -157,7 +157,7 @@ class test_limits:
 
     def test_what_has_to_go_is_claimed(self, puts, server):
         policy = QueuePolicy.of("q", {"x-max-length-bytes": 3})
-        server.answers["put_limited"].append([1, 1, b'{"body": "old"}'])
+        server.answers["put_limited"].append([1, b'{"body": "old"}'])
 
         is_put, claims = puts.put_limited("q", 0, b"text", policy, 60, (0,))
 

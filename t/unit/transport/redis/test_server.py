@@ -66,8 +66,17 @@ class test_run:
 
     def test_posted_commands_are_not_waited_for(self, redis, server):
         redis.post_all([Request.plain("LPUSH", "l", "1")] * 2)
+        assert not server.calls
+
+        redis.flush()
 
         assert len(server.lists["l"]) == 2
+        assert redis.run(Request.plain("EXISTS", "l")) == 1
+
+    def test_posted_commands_go_in_front_of_the_next_ones(self, redis, server):
+        redis.post_all([Request.plain("LPUSH", "l", "1")])
+
+        assert redis.run(Request.plain("LPUSH", "l", "2")) == 2
 
     def test_closing(self, redis, server):
         redis.run(Request.plain("EXISTS", "q"))

@@ -202,37 +202,7 @@ class test_connections:
         assert connection.channel().queue_declare("q", passive=True)
 
 
-class test_waking:
-    def test_old_peers_are_looked_for_more_often(self, connect, server):
-        connection = connect()
-        channel = connection.channel()
-        channel.queue_declare("q")
-        channel.basic_consume("q", False, print, "tag")
-        transport = connection.transport
-        bell = transport.broker.bell()
+def test_repr(connection):
+    connection.transport.establish_connection()
 
-        transport.has_looked(True)
-        assert bell._hurries_until == 0
-        bell.was_silent = True
-        transport.has_looked(True)
-
-        assert bell._hurries_until > 0
-        assert not bell.was_silent
-
-    def test_bell_that_is_watched_saves_a_look(self, connect):
-        connection = connect()
-        channel = connection.channel()
-        channel.queue_declare("q")
-        assert not connection.transport.are_known_to_be_empty(["q"])
-        channel.basic_consume("q", False, print, "tag")
-        transport = connection.transport
-
-        transport.broker.bell().arm(("q",))
-
-        assert transport.are_known_to_be_empty(["q"])
-        assert not transport.are_known_to_be_empty(["r"])
-
-    def test_repr(self, connection):
-        connection.transport.establish_connection()
-
-        assert "Redis" in repr(connection.transport.broker)
+    assert "Redis" in repr(connection.transport.broker)

@@ -25,11 +25,15 @@ class FakeChannel:
 
     def __init__(self):
         self.settled, self.released, self.given_back, self.buried = [], [], [], []
+        self.sent = []  # what was settled, and has left
         self.connection = self
         self.is_to_be_flushed = False
 
     def _flush_soon(self):
         self.is_to_be_flushed = True
+
+    def _send_settled(self):
+        self.sent.extend(self.settled)
 
     def _tell(self, to, claims):
         if self.is_away:
@@ -181,6 +185,16 @@ class test_giving_back:
 
         assert channel.settled == [1]
         assert channel.given_back == [2]
+
+    def test_what_was_settled_has_left_by_then(self, qos, channel):
+        sent = []
+        channel._give_back = lambda claims: sent.extend(channel.sent)
+        deliver(qos, 1, 2)
+        qos.ack(1)
+
+        qos.restore_unacked_once()
+
+        assert sent == [1]
 
     def test_what_has_not_reached_a_consumer_of_one_queue(self, qos, channel):
         qos.claimed.extend([Claim("a", {}, 1), Claim("b", {}, 2), Claim("a", {}, 3)])

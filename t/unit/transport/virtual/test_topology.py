@@ -5,11 +5,12 @@ from __future__ import annotations
 import pytest
 
 from kombu import Connection
-from kombu.exceptions import NotFound, ResourceLocked
+from kombu.exceptions import NotFound, RecoverableConnectionError, ResourceLocked
 from kombu.transport import virtual
 from kombu.transport.virtual.foreign_records import NoTopologyStore
 from kombu.transport.virtual.local_records import LocalRecords
 from kombu.transport.virtual.records import BINDING, EXCHANGE, QUEUE
+from kombu.utils import waiting
 
 
 class SharedRecords(LocalRecords):
@@ -229,6 +230,39 @@ class test_what_one_undoes_is_undone_for_another:
             here.drain_events()
 
         assert cancelled == ["tag"]
+
+    def test_who_was_taken_for_dead_has_lost_the_connection(self, here, there):
+        cancelled = []
+        here.basic_consume("q", True, print, "tag", on_cancel=cancelled.append)
+        transport = here.connection
+        transport.own_records.retire(transport.owner)
+
+        there.queue_delete("q")
+        transport._renew()
+        here._refresh()
+
+        with pytest.raises(RecoverableConnectionError, match=r"lease .* deleted: q$"):
+            here.drain_events()
+        assert cancelled == []
+
+    def test_who_has_not_noticed_yet_has_too(self, here, there):
+        here.basic_consume("q", True, print, "tag")
+        transport = here.connection
+        transport._keeper = Keeper()
+        transport._renewed_at = waiting.monotonic() - transport.visibility_timeout - 1
+
+        there.queue_delete("q")
+        here._refresh()
+
+        with pytest.raises(RecoverableConnectionError):
+            here.drain_events()
+
+
+class Keeper:
+    """Stands for the thread that keeps the lease."""
+
+    def stop(self):
+        pass
 
 
 class test_at_the_same_time:

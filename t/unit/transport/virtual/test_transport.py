@@ -161,6 +161,12 @@ class test_channels:
         assert channel.connection is None
 
 
+class test_prefetch:
+    def test_a_count_is_the_channel_s(self, connection):
+        """Celery changes that of a running worker only where it is told so."""
+        assert connection.qos_semantics_matches_spec is False
+
+
 class test_waiting:
     @pytest.fixture
     def connection(self, connect, clock):
@@ -248,6 +254,55 @@ class test_waiting:
 
         assert len(got) == 1
         assert clock.waits == [1.0]
+
+    def test_another_thread_that_waits_is_woken_too(self, connection, channel, clock):
+        transport = connection.transport
+        passed_on = []
+        transport._waiter.wake = lambda: passed_on.append(1)
+        Consumer(channel, Queue("r"), on_message=lambda message: None).consume()
+        passed_on.clear()  # a consumer that is added wakes, too
+        wait = clock.wait
+
+        def publish_and_wait(timeout=None):
+            Producer(channel).publish(1, routing_key="r")
+            return wait(timeout)
+
+        clock.wait = publish_and_wait
+        connection.drain_events(timeout=5)
+
+        assert passed_on == [1]
+
+    def test_nobody_is_woken_if_there_was_nothing_to_wait_for(
+        self, connection, channel
+    ):
+        transport = connection.transport
+        passed_on = []
+        Consumer(channel, Queue("r"), on_message=lambda message: None).consume()
+        Producer(channel).publish(1, routing_key="r")
+        transport._waiter.wake = lambda: passed_on.append(1)
+
+        connection.drain_events(timeout=5)
+
+        assert passed_on == []
+
+    def test_transport_may_know_that_there_is_no_need_to(
+        self, connection, channel, clock
+    ):
+        transport = connection.transport
+        woken = []
+        Consumer(channel, Queue("r"), on_message=lambda message: None).consume()
+        transport._pass_on = lambda: None
+        transport._waiter.wake = lambda: woken.append(1)
+        wait = clock.wait
+
+        def publish_and_wait(timeout=None):
+            Producer(channel).publish(1, routing_key="r")
+            return wait(timeout)
+
+        clock.wait = publish_and_wait
+        connection.drain_events(timeout=5)
+
+        assert woken == []
 
     def test_the_time_out_can_be_caught_as_the_socket_s(self, connection, clock):
         import socket

@@ -1,6 +1,7 @@
 -- uses: list_key
 -- Make the messages ready that rest in a queue, and are due.
 -- Returns when the next one is, in milliseconds; false if there is none.
+-- They have not rung: the queue notes that there were some.
 local function bring_due(queue, now)
   while true do
     local first = redis.call('ZRANGE', queue.due, 0, 0, 'WITHSCORES')
@@ -19,6 +20,7 @@ local function bring_due(queue, now)
         local list = list_key(queue.base, queue.sep, string.sub(entry, 1, colon - 1))
         redis.call('LPUSH', list, string.sub(entry, colon + 1))
         redis.call('HDEL', queue.delayed, id)
+        queue.has_brought = true
       end
       redis.call('ZREM', queue.due, id)
     end

@@ -1,8 +1,8 @@
 -- uses: enter
 -- Take up to a number of messages from a queue.
--- Each is entered into the ledger and appended to the reply, after a label.
+-- Each is entered into the ledger and appended to the reply.
 -- Returns how many there were.
-local function take(queue, want, ledger, ending, name, label, reply)
+local function take(queue, want, ledger, ending, name, reply)
   local taken = 0
   for _, list in ipairs(queue.lists) do
     while taken < want do
@@ -12,7 +12,6 @@ local function take(queue, want, ledger, ending, name, label, reply)
       end
       taken = taken + 1
       enter(ledger, message, ending, name)
-      reply[#reply + 1] = label
       reply[#reply + 1] = message
     end
   end

@@ -1,0 +1,265 @@
+"""The part of the transport that waits for messages, and is woken when there are some."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from kombu.transport import virtual
+from kombu.transport.redis.options import LONGEST_WAIT
+from kombu.utils import waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kombu.transport.redis.broker import RedisBroker
+    from kombu.transport.redis.lookout import Lookout
+    from kombu.transport.redis.order import Order
+    from kombu.transport.virtual.claims import Claim
+
+__all__ = ("WakingTransport",)
+
+#: Seconds between looks where there is no connection to wait by.
+_BLIND_INTERVAL = 0.1
+
+#: Seconds after which it is looked again in any case.
+_LONGEST_PAUSE = 60.0
+
+
+#: Seconds for which nothing that is to be done can come without our noticing it.
+_CALM = 0.2
+
+
+class _Calm(NamedTuple):
+    """That there is nothing to do for a while.
+
+    Attributes:
+        until: The moment until which this is not asked again.
+        signs: By what a change is noticed.
+        ends_at: When there may be something to do; None if there will not be.
+    """
+
+    until: float
+    signs: tuple[Any, ...]
+    ends_at: float | None
+
+
+class WakingTransport(virtual.Transport):
+    """The part of the transport that waits for messages."""
+
+    polling_interval = None
+    is_woken_by_store = True
+
+    _broker: RedisBroker | None = None
+
+    #: What was known when it was last asked what there is to do.
+    _calm: _Calm | None = None
+
+    #: The queues that the next wait is for.
+    _awaited: tuple[str, ...] = ()
+
+    @property
+    def broker(self) -> RedisBroker:
+        """The server, opened when it is first asked for."""
+        raise NotImplementedError
+
+    # -- looks that can be saved --------------------------------------------------
+
+    def are_known_to_be_empty(self, queues: Sequence[str]) -> bool:
+        """Return whether a look into *queues* would find nothing."""
+        broker = self.broker
+        bell = broker.bell() if self._callbacks else None
+        if bell is None or not bell.watches(queues):
+            return False
+        return not broker.claims.is_something_due()
+
+    def has_looked(self, found: bool) -> None:
+        """Note that it was looked for messages, and whether there were some."""
+        bell = self.broker.bell() if self._callbacks else None
+        if bell is not None:
+            if found and bell.was_silent:
+                bell.hurry()
+            bell.was_silent = False
+
+    def _idle(self) -> float | None:
+        pause = self._pause()
+        self.broker.server.flush()
+        if pause is not None:
+            pause = min(pause, _LONGEST_PAUSE)
+        queues = self._awaited = self._queues_to_wait_for()
+        if not self._callbacks:
+            return pause
+        if not queues:
+            # Others are served, or there is no room: this may change elsewhere.
+            return LONGEST_WAIT if pause is None else min(pause, LONGEST_WAIT)
+        bell = self.broker.bell()
+        if bell is None:
+            return _BLIND_INTERVAL if pause is None else min(pause, _BLIND_INTERVAL)
+        if self.broker.fanout.has_arrivals():
+            return 0.0
+        bell.arm(queues)
+        if self.broker.server.is_cluster:
+            # What rings while nobody listens is not kept.
+            pause = LONGEST_WAIT if pause is None else min(pause, LONGEST_WAIT)
+        return pause
+
+    def _pause(self) -> float | None:
+        """Do what is due; return the seconds until there may be more to do.
+
+        If that was asked for just now, and nothing has changed, it is still so.
+        """
+        now = waiting.monotonic()
+        topology = self.topology
+        version = None if topology is None else topology.version
+        signs = (version, self.broker.claims.next_due)
+        if self._calm is not None and now < self._calm.until:
+            calm = self._calm
+            if calm.signs == signs:
+                self._settle()
+                return None if calm.ends_at is None else calm.ends_at - now
+        pause = super()._idle()
+        self._calm = None
+        if pause is None or pause > _CALM:
+            ends_at = None if pause is None else now + pause
+            self._calm = _Calm(now + _CALM, signs, ends_at)
+        return pause
+
+    def _queues_to_wait_for(self) -> tuple[str, ...]:
+        queues: dict[str, None] = {}
+        for channel in self._leasing_channels():
+            if channel._is_flowing:
+                active = tuple(channel._active_queues)
+                room = channel._qos.room()
+                queues.update(dict.fromkeys(channel._claimable(active, room)))
+        return tuple(queues)
+
+    # -- waiting -------------------------------------------------------------------
+
+    def drain_events(
+        self, connection: Any, timeout: float | None = None, **kwargs: Any
+    ) -> None:
+        """Deliver one message (see the kernel's transport)."""
+        if timeout is not None and timeout <= 0:
+            self._look_in_any_case()
+        super().drain_events(connection, timeout, **kwargs)
+
+    def on_readable(self, connection: Any, loop: Any) -> None:
+        """Deliver what is there, without waiting."""
+        self._look_in_any_case()
+        super().on_readable(connection, loop)
+
+    def _look_in_any_case(self) -> None:
+        # A look is saved where the wait that follows tells what has come.
+        if self._broker is not None:
+            self._broker.claims.forget_what_is_empty()
+
+    def _wait(self, remaining: float | None) -> None:
+        lookout = self._lookout()
+        queues = () if lookout is None else self._awaited
+        if lookout is None or not queues:
+            super()._wait(remaining)
+            return
+        channel = self._only_consuming_channel()
+        order = None if channel is None else self._order(channel)
+
+        def receive(claims: list[Claim]) -> None:
+            self._receive(channel, claims)
+
+        if not lookout.wait(queues, order, receive, remaining, self._waiter):
+            pause = _BLIND_INTERVAL
+            super()._wait(pause if remaining is None else min(remaining, pause))
+
+    def _lookout(self) -> Lookout | None:
+        return None if self._broker is None else self._broker.lookout()
+
+    def _only_consuming_channel(self) -> Any:
+        """Return the channel that all messages are for; None if there are several."""
+        consuming = [one for one in self._leasing_channels() if one._active_queues]
+        return consuming[0] if len(consuming) == 1 else None
+
+    def _order(self, channel: Any) -> Order | None:
+        """Return what *channel* claims as soon as there is a message.
+
+        None if that can not be said before.
+        """
+        version = channel._known_version()
+        if version is None or channel._selective or not channel._is_flowing:
+            return None
+        room = channel._qos.room()
+        queues = channel._claimable(tuple(channel._active_queues), room)
+        if not queues:
+            return None
+        limit = channel._batch if room is None else room or channel.claim_limit
+        if len(queues) > 1:
+            queues = channel._in_turn(queues)
+        claims = self.broker.claims
+        return claims.order(tuple(queues), limit, version.ours, has_rung=True)
+
+    def _receive(self, channel: Any, claims: list[Claim]) -> None:
+        """Have *channel* deliver *claims* next, if it still consumes."""
+        channel._served_last = claims[-1].queue
+        channel._claimed.extend(claims)
+        if channel.closed:
+            for claim in claims:
+                with suppress(ValueError):  # it has given it back
+                    channel._claimed.remove(claim)
+            # If it has given them back already, they are left alone.
+            self.broker.claims.release(claims, self.level_of)
+        elif not channel._is_flowing:
+            channel._qos.give_back_claimed()
+        else:
+            for queue in {claim.queue for claim in claims}:
+                if queue not in channel._by_queue:
+                    channel._qos.give_back_claimed(queue)
+
+    def _flush(self) -> None:
+        super()._flush()
+        if self._broker is not None:
+            self._broker.server.flush()
+
+    def _pass_on(self) -> None:
+        # Other threads look often while they can not wait.
+        if self._lookout() is None or any(
+            one._claimed for one in self._leasing_channels()
+        ):
+            super()._pass_on()
+
+    def wake(self) -> None:
+        """End the wait for messages: there may be some."""
+        super().wake()
+        lookout = self._lookout()
+        if lookout is not None:
+            lookout.wake()
+
+    def _end_wait(self) -> None:
+        """Have no thread wait, and no claim be under way, while we close."""
+        lookout = self._lookout()
+        if lookout is not None:
+            lookout.end()
+
+    # -- event loop ------------------------------------------------------------------
+
+    @property
+    def is_in_loop(self) -> bool:
+        """Whether an event loop has messages delivered."""
+        return self._loop_consumer is not None
+
+    def register_with_event_loop(self, connection: Any, loop: Any) -> None:
+        """Have *loop* deliver messages as they come."""
+        super().register_with_event_loop(connection, loop)
+        if self._broker is not None:
+            # Another thread may have waited: from now on it gets the one of a loop.
+            self._broker.change_bell()
+            self.wake()
+
+    def _stop_loop(self) -> None:
+        was_in_loop = self.is_in_loop
+        super()._stop_loop()
+        if was_in_loop and self._broker is not None:
+            self._broker.change_bell()
+
+    # -- supplied by the transport ---------------------------------------------------
+
+    def level_of(self, queue: str, envelope: Any) -> int:
+        """Return the level of *envelope* in *queue*."""
+        raise NotImplementedError
