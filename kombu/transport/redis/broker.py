@@ -157,10 +157,11 @@ class RedisBroker:
         return self.clock.now()
 
     def give_back(self) -> None:
-        """Give back what we may have claimed without knowing; before the end."""
+        """Leave all to others: what was claimed, perhaps, and whose bells have rung."""
         # If the server is away, it comes back by itself, when its lease has run out.
         with suppress(ServerLost, ServerRefused):
             self.claims.give_back_unsure()
+            self.claims.ring_again()
 
     def close(self) -> None:
         """Close all connections."""

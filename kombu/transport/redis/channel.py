@@ -133,6 +133,7 @@ class Channel(PuttingChannel):
         super()._leave(record)
         if record.queue not in self.connection._callbacks:
             self._broker.fanout.end(record.queue)
+            self._broker.claims.ring_again((record.queue,))
 
     # -- claims ------------------------------------------------------------------------
 

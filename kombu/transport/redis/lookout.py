@@ -269,10 +269,12 @@ class Lookout:
             return
         self.wake()
         if self._lock.acquire(timeout=_PATIENCE):
-            self._lock.release()
+            try:
+                self._forget()  # a bell may have rung for us
+            finally:
+                self._lock.release()
 
     def stop(self) -> None:
         """End the wait, and the connection."""
         self.end()
-        self._forget()  # a bell may have rung for us
         self._quota.give()

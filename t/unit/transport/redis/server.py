@@ -372,6 +372,12 @@ class FakeServer:
         head = b"%b;%d;;%b;%b" % (self.version, NOW, left, b",".join(counts))
         return [head, *reply]
 
+    def do_ring_again(self, call):
+        has_messages = any(self.lists[key] for key in call.keys[1:])
+        if has_messages:
+            self._ring(call.keys[0])
+        return int(has_messages)
+
     def do_release(self, call):
         count = 0
         for at in range(2, len(call.arguments), 4):

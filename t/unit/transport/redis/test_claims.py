@@ -224,6 +224,19 @@ class test_bells:
 
         assert self.rung(server) == [b"1", b"1"]
 
+    def test_who_does_not_claim_has_others_woken(self, claims, server):
+        fill(server, "q", "a")
+        claims.have_rung(["q", "r"])
+
+        claims.ring_again(("r", "s"))
+        assert [call.keys[0] for call in server.named("ring_again")] == ["_kombu.bell.r"]
+        claims.ring_again()
+        claims.ring_again()
+
+        assert len(server.named("ring_again")) == 2
+        assert server.lists["_kombu.bell.q"]
+        assert not server.lists["_kombu.bell.r"]
+
     def test_one_that_rings_during_a_claim_is_not_forgotten(self, claims, server):
         # Given a claim that finds nothing
         def hear(call):

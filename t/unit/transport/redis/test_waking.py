@@ -795,6 +795,30 @@ class test_closing:
         assert not claimed_tags(server)
         assert len(server.lists["q"]) == 1
 
+    def test_bell_that_rang_meanwhile_rings_for_others(self, consuming, server, clock):
+        # Given a short wait, which goes on when its time is over
+        consuming.consume()
+        with pytest.raises(TimeoutError):
+            consuming.drain(0.1)
+        consuming.put("a")
+        assert not server.lists["_kombu.bell.q"]
+
+        consuming.connection.close()
+
+        assert server.lists["_kombu.bell.q"]
+
+    def test_bell_rings_for_others_when_the_consumer_is_cancelled(
+        self, consuming, server
+    ):
+        consuming.consume()
+        consuming.broker.claims.have_rung(["q"])
+        consuming.put("a")
+        server.lists["_kombu.bell.q"].clear()
+
+        consuming.channel.basic_cancel("tag-q")
+
+        assert server.lists["_kombu.bell.q"]
+
     def test_server_that_is_away_does_not_matter_then(self, consuming, server, clock):
         consuming.consume()
         consuming.look()
