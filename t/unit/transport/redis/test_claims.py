@@ -229,7 +229,9 @@ class test_bells:
         claims.have_rung(["q", "r"])
 
         claims.ring_again(("r", "s"))
-        assert [call.keys[0] for call in server.named("ring_again")] == ["_kombu.bell.r"]
+        assert [call.keys[0] for call in server.named("ring_again")] == [
+            "_kombu.bell.r"
+        ]
         claims.ring_again()
         claims.ring_again()
 
