@@ -29,9 +29,6 @@ class Channel(PuttingChannel):
     do_restore = True
     priority_mode = KOMBU
 
-    #: Acknowledgements that are sent together.
-    settle_limit = 100
-
     options = (
         *(option for option in VIRTUAL_OPTIONS if option.name != "priority_mode"),
         *REDIS_OPTIONS,

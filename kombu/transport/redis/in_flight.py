@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport.redis.resp import Part, part, word
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ("InFlight",)
 
+#: Most acknowledgements that are sent together.
+_MOST_SETTLED = 100
+
 
 class InFlight:
     """The in-flight record.
@@ -33,26 +38,45 @@ class InFlight:
         self._server = server
         self._keys = keys
         self._lease = part(float(lease))
+        # What was settled, and has not been sent: each with the keys of its record.
+        self._settled: deque[tuple[str, str, str]] = deque()
+        server.call_before_sending(self._post_settled)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: in {self._server!r}>"
 
     def settle(self, claims: Collection[Claim]) -> None:
-        """Remove *claims* from the record; that it was done is not waited for."""
-        by_ledger: dict[str, tuple[str, list[str]]] = {}
+        """Remove *claims* from the record: together with the next command that is sent."""
         for claim in claims:
             if claim.token is not None:
                 found = self._keys.queue(claim.queue)
-                entry = by_ledger.setdefault(found.ledger, (found.unacked, []))
-                entry[1].append(claim.token)
+                self._settled.append((found.unacked, found.ledger, claim.token))
+        if self._server.is_cluster:
+            self._post_settled()
+        elif len(self._settled) >= _MOST_SETTLED:
+            self._server.flush()
+
+    def _post_settled(self) -> None:
+        tags: dict[tuple[str, str], list[str]] = {}
+        with suppress(IndexError):
+            while self._settled:  # other threads may take some, too
+                unacked, ledger, tag = self._settled.popleft()
+                tags.setdefault((unacked, ledger), []).append(tag)
+        if not tags:
+            return
         requests = []
-        for ledger, (unacked, tags) in by_ledger.items():
-            what = part(*tags)
+        for (unacked, ledger), settled in tags.items():
+            what = part(*settled)
             # One without the other, after a crash, is tidied up by who sweeps.
             requests.append(Request("HDEL", word(unacked), what, unacked, True))
             requests.append(Request("ZREM", word(ledger), what, ledger, True))
-        if requests:
+        try:
             self._server.post_all(requests)
+        except BaseException:
+            # In a cluster it is carried out at once: it has to be done again.
+            for keys, settled in tags.items():
+                self._settled.extend((*keys, tag) for tag in settled)
+            raise
 
     def release(
         self, claims: Sequence[Claim], level_of: Callable[[str, Any], int]

@@ -65,6 +65,8 @@ class Lines:
     def __init__(self, make_link: Callable[[], Link], quota: Quota) -> None:
         self._make_link = make_link
         self._quota = quota
+        #: Called before commands are sent: what has gathered meanwhile is posted.
+        self.gather: Callable[[], None] | None = None
         self._begin()
 
     def _begin(self) -> None:
@@ -89,6 +91,8 @@ class Lines:
         Raises:
             ServerLost: The server can not be reached.
         """
+        if self.gather is not None:
+            self.gather()
         link = self._take()
         try:
             replies = self._exchange(link, data, count, is_repeatable)
@@ -130,6 +134,8 @@ class Lines:
         Raises:
             ServerLost: The server can not be reached.
         """
+        if self.gather is not None:
+            self.gather()
         if not self._unposted:
             return
         link = self._take()

@@ -135,6 +135,10 @@ class Server:
         packed = [one.packed(self.is_cluster) for one in requests]
         self._lines.post(b"".join(packed), len(requests))
 
+    def call_before_sending(self, gather: Callable[[], None]) -> None:
+        """Have *gather* post what has gathered, whenever commands are about to be sent."""
+        self._lines.gather = gather
+
     def flush(self) -> None:
         """Send what was posted, without waiting until it was carried out.
 

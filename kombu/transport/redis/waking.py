@@ -55,6 +55,9 @@ class WakingTransport(virtual.Transport):
     #: What was known when it was last asked what there is to do.
     _calm: _Calm | None = None
 
+    #: The channel that all messages are for; None if there are several, or none.
+    _consuming_alone: Any = None
+
     #: The queues that the next wait is for.
     _awaited: tuple[str, ...] = ()
 
@@ -148,6 +151,13 @@ class WakingTransport(virtual.Transport):
         self._look_in_any_case()
         super().on_readable(connection, loop)
 
+    def _drain_any(self, timeout: float | None) -> Any:
+        channel = self._consuming_alone
+        if channel is None or not self._delivers_directly:
+            return super()._drain_any(timeout)
+        # The others have nothing to deliver.
+        return channel.drain_events(timeout=timeout)
+
     def _look_in_any_case(self) -> None:
         # A look is saved where the wait that follows tells what has come.
         if self._broker is not None:
@@ -159,7 +169,7 @@ class WakingTransport(virtual.Transport):
         if lookout is None or not queues:
             super()._wait(remaining)
             return
-        channel = self._only_consuming_channel()
+        channel = self._consuming_alone
         order = None if channel is None else self._order(channel)
 
         def receive(claims: list[Claim]) -> None:
@@ -172,10 +182,20 @@ class WakingTransport(virtual.Transport):
     def _lookout(self) -> Lookout | None:
         return None if self._broker is None else self._broker.lookout()
 
-    def _only_consuming_channel(self) -> Any:
-        """Return the channel that all messages are for; None if there are several."""
-        consuming = [one for one in self._leasing_channels() if one._active_queues]
-        return consuming[0] if len(consuming) == 1 else None
+    def _add_consumer(self, queue: str, channel: Any) -> None:
+        super()._add_consumer(queue, channel)
+        self._find_who_consumes()
+
+    def _remove_consumer(self, queue: str, channel: Any) -> None:
+        super()._remove_consumer(queue, channel)
+        self._find_who_consumes()
+
+    def _find_who_consumes(self) -> None:
+        with self._lock:
+            callbacks = self._callbacks.values()
+            consuming = {channel for each in callbacks for channel in each.channels}
+            is_one = len(consuming) == 1
+            self._consuming_alone = consuming.pop() if is_one else None
 
     def _order(self, channel: Any) -> Order | None:
         """Return what *channel* claims as soon as there is a message.

@@ -1,5 +1,10 @@
 from __future__ import annotations
 
+import pytest
+from redis import exceptions
+
+from kombu.transport.redis import in_flight
+from kombu.transport.redis.errors import ServerLost
 from kombu.transport.redis.in_flight import InFlight
 from kombu.transport.virtual.claims import Claim
 from t.unit.transport.redis.server import bodies, envelope, fill
@@ -21,6 +26,43 @@ class test_settling:
         assert not server.hashes["unacked"]
         assert not server.hashes["unacked_index"]
         assert len(server.named("HDEL")) == 1
+
+    def test_several_are_one_command(self, claims, redis, server):
+        fill(server, "q", "a", "b")
+        for found in claims.claim(("q",), 2):
+            claims.settle([found])
+
+        redis.flush()
+
+        assert not server.hashes["unacked"]
+        assert [len(call.arguments) for call in server.named("HDEL")] == [2]
+
+    def test_many_do_not_wait_for_more(self, claims, server, monkeypatch):
+        monkeypatch.setattr(in_flight, "_MOST_SETTLED", 2)
+        fill(server, "q", "a", "b", "c")
+        found = claims.claim(("q",), 3)
+
+        claims.settle(found[:1])
+        assert len(server.hashes["unacked"]) == 3
+        claims.settle(found[1:])
+
+        assert not server.hashes["unacked"]
+
+    def test_in_a_cluster_it_is_done_at_once_or_again(
+        self, claims, redis, server, monkeypatch
+    ):
+        fill(server, "q", "a")
+        found = claims.claim(("q",), 1)
+        redis.is_cluster = True
+        monkeypatch.setattr(redis, "post_all", redis.run_all)
+        cut = exceptions.ConnectionError("cut")
+        server.answers["HDEL"] += [cut, cut]
+
+        with pytest.raises(ServerLost):
+            claims.settle(found)
+        claims.settle([])
+
+        assert not server.hashes["unacked"]
 
     def test_what_was_only_heard_is_in_no_record(self, claims, server):
         claims.settle([Claim("q", envelope("a"))])

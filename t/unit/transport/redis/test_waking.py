@@ -242,7 +242,7 @@ class test_order:
 
     def order(self, consuming):
         consuming.look()
-        channel = consuming.transport._only_consuming_channel()
+        channel = consuming.transport._consuming_alone
         return None if channel is None else consuming.transport._order(channel)
 
     def test_is_of_the_queues_of_the_consumers(self, consuming, server):
@@ -263,7 +263,7 @@ class test_order:
 
         # The look comes after the bell.
         assert len(consuming.found) == 1
-        assert consuming.transport._only_consuming_channel() is None
+        assert consuming.transport._consuming_alone is None
 
     def test_is_none_for_consumers_that_are_chosen(self, consuming, server, clock):
         consuming.consume(arguments={"x-priority": 5})
