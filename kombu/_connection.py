@@ -84,7 +84,12 @@ class Connection(Lifecycle):
         Raises:
             ConnectionError: The broker sent none.
         """
-        return self.transport.heartbeat_check(self.connection, rate=rate)
+        connection = self._connection
+        # One that is lost is to be noticed: in the place of it, another one would beat,
+        # and nobody would consume by it.
+        if connection is None or self._closed or self._pid != process.pid:
+            connection = self.connection
+        return self.transport.heartbeat_check(connection, rate=rate)
 
     def get_heartbeat_interval(self) -> float:
         """Return the agreed seconds between heartbeats; 0 for none."""

@@ -28,7 +28,18 @@ class PooledConnection(Connection):
         return self
 
     def __exit__(self, *exc_info: object) -> None:
+        if len(exc_info) > 1 and self._is_lost_by(exc_info[1]):
+            # Whoever gets it next is to connect anew, to the next broker if need be.
+            self.collect()
         self._pool.release(self)
+
+    def _is_lost_by(self, error: object) -> bool:
+        """Return whether *error*, raised in the block, is that of a lost broker."""
+        # One of the system's may be the block's own: transports by which these come
+        # know themselves whether their connection is lost.
+        if error is None or isinstance(error, OSError):
+            return False
+        return isinstance(error, self.recoverable_connection_errors)
 
     def _class_of_copies(self) -> type[Connection]:
         # Copies belong to no pool.

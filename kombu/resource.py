@@ -12,6 +12,7 @@ from kombu.exceptions import LimitExceeded
 from kombu.utils import waiting
 from kombu.utils.compat import register_after_fork
 from kombu.utils.deadline import Deadline
+from kombu.utils.idle import IdleQueue
 
 __all__ = ("Resource",)
 
@@ -189,6 +190,18 @@ class Resource:
                 self._dirty.discard(place)
                 self._dirty.add(prepared)
         return prepared
+
+    @property
+    def _resource(self) -> IdleQueue:
+        """What is idle, as subclasses that were written for kombu 5 see it."""
+        return IdleQueue(self)
+
+    def _add_when_empty(self) -> None:
+        """Make an idle one, where there is room; subclasses of those days call it."""
+        with self._lock:
+            if not self._has_room():
+                raise self.LimitExceeded(self.limit)
+        self._resource.put_nowait(self.new())
 
     def _wake_next(self) -> None:
         """Wake who has waited longest; call it with the lock held."""

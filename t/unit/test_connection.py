@@ -1265,6 +1265,28 @@ class test_Pool:
         with pool.acquire() as connection:
             assert connection.connect() is not lost
 
+    def test_one_that_was_lost_in_the_block_connects_anew(self, network):
+        pool = network.connect().Pool(1)
+        with pytest.raises(BrokerLost):
+            with pool.acquire() as connection:
+                connection.connect()
+                raise BrokerLost
+        with pool.acquire() as again:
+            assert again is connection
+            again.connect()
+        assert network.established == 2
+
+    @pytest.mark.parametrize("error", [ValueError, FileNotFoundError])
+    def test_errors_of_the_block_itself_leave_it_as_it_is(self, network, error):
+        pool = network.connect().Pool(1)
+        with pytest.raises(error):
+            with pool.acquire() as connection:
+                connection.connect()
+                raise error
+        with pool.acquire() as again:
+            again.connect()
+        assert network.established == 1
+
     def test_acquire_channel(self, network):
         pool = network.connect().Pool(1)
         with pool.acquire_channel(block=True) as (connection, channel):

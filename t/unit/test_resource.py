@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from queue import Empty
 
 import pytest
 
@@ -337,6 +338,87 @@ class test_release:
         pool.replace(thing)
         assert thing.was_closed == 1
         assert pool.acquire() is not thing
+
+
+class test_queue_of_idle_ones:
+    """Subclasses that were written for kombu 5 use it."""
+
+    def test_empty(self):
+        queue = Things(1)._resource
+        assert queue.empty()
+        assert not queue.full()
+        assert repr(queue) == "<IdleQueue: 0>"
+        with pytest.raises(Empty):
+            queue.get_nowait()
+        with pytest.raises(Empty):
+            queue.get(block=False)
+
+    def test_last_in_first_out(self):
+        pool = Things(3, preload=3)
+        queue = pool._resource
+        first, second, third = queue.queue
+        assert queue.qsize() == 3
+        assert [queue.get_nowait(), queue.get(block=False)] == [third, second]
+        queue.put(third)
+        assert list(queue.queue) == list(pool._idle) == [first, third]
+        assert pool.acquire() is third
+
+    def test_emptying_it_leaves_the_places(self):
+        pool = Things(1, preload=1)
+        pool._resource.get_nowait()
+        assert pool.acquire() is pool.made[1]
+
+    def test_blocking_makes_one_and_gives_it_its_place(self):
+        pool = Things(1)
+        thing = pool._resource.get()
+        assert pool._dirty == {thing}
+        with pytest.raises(LimitExceeded):
+            pool.acquire()
+        pool._resource.put_nowait(thing)
+        assert not pool._dirty
+        assert pool.acquire() is thing
+
+    def test_blocking_ends(self, clock):
+        pool = Things(1)
+        pool.acquire()
+        with pytest.raises(Empty):
+            pool._resource.get(timeout=3)
+        assert clock.now == 1003.0
+
+    def test_what_is_put_is_for_who_waits(self):
+        pool = Things(1)
+        thing = pool.acquire()
+        queue = Queueing(pool)
+        queue.join_in("a")
+        pool._resource.put_nowait(thing)
+        queue.join()
+        assert list(queue.got) == [("a", thing)]
+
+    def test_a_subclass_of_those_days(self):
+        class Old(Things):
+            def acquire(self, block=False, timeout=None):
+                while True:
+                    try:
+                        thing = self._resource.get(block=block, timeout=timeout)
+                    except Empty:
+                        self._add_when_empty()
+                    else:
+                        thing = self.prepare(thing)
+                        self._dirty.add(thing)
+                        return thing
+
+            def release(self, resource):
+                self._dirty.discard(resource)
+                self._resource.put_nowait(resource)
+                self.release_resource(resource)
+
+        pool = Old(2)
+        one, other = pool.acquire(), pool.acquire(block=True)
+        with pytest.raises(LimitExceeded):
+            pool.acquire()
+        pool.release(one)
+        assert pool.acquire(block=True) is one
+        assert pool.made == [one, other]
 
 
 class test_force_close_all:

@@ -124,7 +124,10 @@ class Ending:
         wire, channels = self._wire, self._own_channels()
         if wire is not None and self._pid == os.getpid():
             wire.shut()
-            wire.drop()
+            # An event loop is woken by that. Were the descriptor closed behind its
+            # back, it would hear nothing, and might watch who gets the number next.
+            if self._loop_calls is None:
+                wire.drop()
         self.deliveries.clear()
         for channel in channels:
             channel.on_connection_lost(error)

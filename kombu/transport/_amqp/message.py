@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kombu import message as base
-from kombu.transport._amqp.properties import decode_properties
+from kombu.transport._amqp.properties import decode_properties, encode_properties
 
 if TYPE_CHECKING:
     from kombu.transport._amqp.parser import Delivered
@@ -78,6 +78,10 @@ class Outgoing:
     def headers(self) -> dict[str, Any]:
         """The application headers."""
         return self.properties.get("application_headers") or {}
+
+    def _serialize_properties(self) -> bytes:
+        """Return the properties, encoded: for who publishes by :mod:`amqp` itself."""
+        return encode_properties(self.properties)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__}: {len(self.body)} bytes>"

@@ -80,7 +80,8 @@ class PutStatements:
         columns = [*_COLUMNS, "version", "queue_id"]
         put = insert(message).from_select(columns, source)
         if not self.tells:
-            return put
+            # An insert has its count but where it is asked for.
+            return put.execution_options(preserve_rowcount=True)
         # Who waits is told in the same round trip.
         done = put.returning(message.c.queue_id).cte("put")
         told = func.pg_notify(self._topic, queue.c.name)

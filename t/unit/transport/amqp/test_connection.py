@@ -451,6 +451,36 @@ def test_heartbeats(broker):
         assert not connection.connected
 
 
+def test_lost_to_another_thread_is_told_to_who_checks_heartbeats(broker):
+    broker.heartbeat = 60
+    with Connection(broker.url, heartbeat=60) as connection:
+        raw = connection.connect()
+
+        raw._fail(HeartbeatMissed("by the thread that keeps heartbeats"))
+
+        with pytest.raises(HeartbeatMissed):
+            connection.heartbeat_check()
+        assert connection._connection is raw
+
+
+def test_lost_to_another_thread_wakes_the_event_loop(connection):
+    connection.connect()
+    raw = connection.connection
+    sock = raw.sock
+    hub = Hub()
+    connection.register_with_event_loop(hub)
+    hub.call_later(PATIENCE, hub.stop)
+
+    raw._fail(HeartbeatMissed("by the thread that keeps heartbeats"))
+
+    with pytest.raises(HeartbeatMissed):
+        while True:
+            hub.run_once()
+    connection.collect()
+    assert sock.fileno() == -1
+    hub.close()
+
+
 def test_keeper_ends_with_the_connection(broker):
     broker.heartbeat = 60
     with Connection(broker.url, heartbeat=60) as connection:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from kombu.exceptions import EncodeError
 from kombu.transport._amqp.errors import BrokenFrame
+from kombu.transport._amqp.message import Outgoing
 from kombu.transport._amqp.properties import (
     NAMES,
     decode_properties,
@@ -135,3 +136,9 @@ def test_table_that_is_longer_than_it_says():
 
     with pytest.raises(BrokenFrame):
         decode_properties(b"\x20\0" + wrong)
+
+
+def test_a_message_of_ours_can_be_sent_by_the_library():
+    properties = {"content_type": "text/plain", "application_headers": {"a": 1}}
+    ours, theirs = Outgoing(b"x", **properties), Message(b"x", **properties)
+    assert ours._serialize_properties() == theirs._serialize_properties()

@@ -68,7 +68,10 @@ class test_postgresql:
     def test_puts_without_notifying(self):
         dialect = postgresql.dialect()
 
-        assert "pg_notify" not in text(of(PutStatements, dialect).put, dialect)
+        found = of(PutStatements, dialect).put
+        assert "pg_notify" not in text(found, dialect)
+        # Whether the queue was there is known by the count alone.
+        assert found.get_execution_options()["preserve_rowcount"]
 
     def test_guard_lets_others_refer_to_the_queue(self):
         dialect = postgresql.dialect()
