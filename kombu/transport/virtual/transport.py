@@ -395,13 +395,6 @@ class Transport(LeasingTransport):
         except EmptyInCallback as exc:
             raise exc.error from None
 
-    def qos_semantics_matches_spec(self, connection: Any) -> bool:
-        """Return False: a prefetch count is the whole channel's, and applies at once.
-
-        Celery changes that of a running worker only where it is told so.
-        """
-        return False
-
     @property
     def default_connection_params(self) -> dict[str, Any]:
         """Connection parameters to use where none are given."""

@@ -161,12 +161,6 @@ class test_channels:
         assert channel.connection is None
 
 
-class test_prefetch:
-    def test_a_count_is_the_channel_s(self, connection):
-        """Celery changes that of a running worker only where it is told so."""
-        assert connection.qos_semantics_matches_spec is False
-
-
 class test_waiting:
     @pytest.fixture
     def connection(self, connect, clock):
