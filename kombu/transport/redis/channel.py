@@ -28,6 +28,7 @@ class Channel(PuttingChannel):
     supports_batch_publish = True
     do_restore = True
     priority_mode = KOMBU
+    refill_pause = 0.002
 
     options = (
         *(option for option in VIRTUAL_OPTIONS if option.name != "priority_mode"),

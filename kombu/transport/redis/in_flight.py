@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from kombu.transport.redis.server import Server
     from kombu.transport.virtual.claims import Claim
 
-__all__ = ("InFlight",)
+__all__ = ("MOST_SETTLED", "InFlight")
 
 #: Most acknowledgements that are sent together.
-_MOST_SETTLED = 100
+MOST_SETTLED = 100
 
 
 class InFlight:
@@ -53,7 +53,7 @@ class InFlight:
                 self._settled.append((found.unacked, found.ledger, claim.token))
         if self._server.is_cluster:
             self._post_settled()
-        elif len(self._settled) >= _MOST_SETTLED:
+        elif len(self._settled) >= MOST_SETTLED:
             self._server.flush()
 
     def _post_settled(self) -> None:

@@ -86,6 +86,10 @@ class WakingTransport(virtual.Transport):
 
     def _idle(self) -> float | None:
         pause = self._pause()
+        put_off = self._put_off()
+        if put_off:
+            # What is acknowledged meanwhile goes together, too.
+            return put_off if pause is None else min(pause, put_off)
         self.broker.server.flush()
         if pause is not None:
             pause = min(pause, _LONGEST_PAUSE)
@@ -218,6 +222,7 @@ class WakingTransport(virtual.Transport):
     def _receive(self, channel: Any, claims: list[Claim]) -> None:
         """Have *channel* deliver *claims* next, if it still consumes."""
         channel._served_last = claims[-1].queue
+        channel._qos.filled_at = waiting.monotonic()
         channel._claimed.extend(claims)
         if channel.closed:
             for claim in claims:

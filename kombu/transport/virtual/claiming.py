@@ -36,6 +36,8 @@ class ClaimingChannel(ConsumingChannel):
     #: Whether the store, or the broker, holds what is not settled.
     _leases = False
 
+    refill_pause: float
+
     #: Whether a message is claimed at a time, with nothing else to be done.
     _claims_singly = False
 
@@ -116,6 +118,8 @@ class ClaimingChannel(ConsumingChannel):
         claims = self._claim(queues, limit) if queues else ()
         if not claims:
             raise Empty()
+        if self.refill_pause:
+            qos.filled_at = waiting.monotonic()
         if len(claims) > 1:
             self._claimed.extend(claims[1:])
         self._served_last = claims[-1].queue

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kombu.transport.virtual.death import REJECTED
 from kombu.transport.virtual.qos import QoS, restore_at_exit
+from kombu.utils import waiting
 
 if TYPE_CHECKING:
     from kombu.transport.virtual.claims import Claim
@@ -41,6 +42,8 @@ class LeasedQoS(QoS):
         self.claimed: deque[Claim] = deque()
         # Acknowledged, but the store does not know it yet.
         self._settled: deque[Claim] = deque()
+        #: When messages were claimed last.
+        self.filled_at = 0.0
 
     def begin(self) -> None:
         """Have what is in hand put back when the interpreter exits."""
@@ -50,10 +53,19 @@ class LeasedQoS(QoS):
 
     def room(self) -> int | None:
         """Return how many more may be claimed; None if that is not limited."""
-        limit = self.prefetch_count
-        if not limit:
+        if not self.prefetch_count:
             return None
-        return max(limit - len(self._delivered) - len(self.claimed), 0)
+        return 0 if self.put_off() else self._free()
+
+    def _free(self) -> int:
+        return max(self.prefetch_count - len(self._delivered) - len(self.claimed), 0)
+
+    def put_off(self) -> float:
+        """Return the seconds for which claiming more is put off; 0 if it is not."""
+        pause: float = self.channel.refill_pause
+        if not pause or not 0 < 2 * self._free() < self.prefetch_count:
+            return 0.0
+        return max(self.filled_at + pause - waiting.monotonic(), 0.0)
 
     def can_consume(self) -> bool:
         """Return whether another message may be delivered."""

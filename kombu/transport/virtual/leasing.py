@@ -69,6 +69,10 @@ class LeaseHooks(AbstractChannel):
     #: Acknowledgements gathered before they are sent; 1 for each at once.
     settle_limit = 1
 
+    #: Seconds for which claiming is put off after the last claim, while more than half of
+    #: what the prefetch limit allows is in hand: each claim costs a look into the store.
+    refill_pause = 0.0
+
     connection: Any
 
     @property

@@ -232,7 +232,16 @@ class LeasingTransport(base.Transport):
         if not leasing:
             return None
         leasing[0]._refresh_lightly()
-        return self._sweeper_of_own().idle()
+        pause = self._sweeper_of_own().idle()
+        put_off = self._put_off()
+        if put_off and (pause is None or put_off < pause):
+            return put_off
+        return pause
+
+    def _put_off(self) -> float:
+        """Return the seconds for which a channel puts off claiming; 0 if none does."""
+        pauses = [channel._qos.put_off() for channel in self._leasing_channels()]
+        return min(filter(None, pauses), default=0.0)
 
     def _stop_keeping(self) -> None:
         """Renew and sweep no more."""

@@ -39,27 +39,37 @@ local function enter_all()
   values, scores = {}, {}
 end
 
+-- Servers that tell their release can pop several at once (6.2 can, and does not tell).
+local pops_many = redis.REDIS_VERSION_NUM ~= nil
+
+local function pop(list, want)
+  if pops_many then
+    return call('RPOP', list, want) or {}
+  end
+  return {call('RPOP', list) or nil}
+end
+
 local function take(queue, want)
   local taken, size = 0, #values
   local ending = queue.ending
   local middle, name = prefix .. ':', ':' .. queue.name
   for place = queue.first, queue.last do
-    while taken < want do
-      local message = call('RPOP', KEYS[place])
-      if not message then
-        break
+    local messages
+    repeat
+      messages = taken < want and pop(KEYS[place], want - taken) or {}
+      for _, message in ipairs(messages) do
+        taken = taken + 1
+        local tag = middle .. format('%05d', count + taken) .. name
+        values[size + 1], values[size + 2] = tag, '[' .. message .. ending
+        scores[size + 1], scores[size + 2] = deadline, tag
+        size = size + 2
+        reply[count + taken + 1] = message
+        if size >= 400 then
+          enter_all()
+          size = 0
+        end
       end
-      taken = taken + 1
-      local tag = middle .. format('%05d', count + taken) .. name
-      values[size + 1], values[size + 2] = tag, '[' .. message .. ending
-      scores[size + 1], scores[size + 2] = deadline, tag
-      size = size + 2
-      reply[count + taken + 1] = message
-      if size >= 400 then
-        enter_all()
-        size = 0
-      end
-    end
+    until pops_many or #messages == 0
   end
   count = count + taken
   queue.is_empty = taken < want

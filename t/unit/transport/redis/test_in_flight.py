@@ -38,7 +38,7 @@ class test_settling:
         assert [len(call.arguments) for call in server.named("HDEL")] == [2]
 
     def test_many_do_not_wait_for_more(self, claims, server, monkeypatch):
-        monkeypatch.setattr(in_flight, "_MOST_SETTLED", 2)
+        monkeypatch.setattr(in_flight, "MOST_SETTLED", 2)
         fill(server, "q", "a", "b", "c")
         found = claims.claim(("q",), 3)
 

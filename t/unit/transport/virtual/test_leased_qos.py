@@ -8,6 +8,7 @@ import pytest
 
 from kombu.transport.virtual.claims import Claim
 from kombu.transport.virtual.leased_qos import BrokerHeldQoS, LeasedQoS
+from kombu.utils import waiting
 
 
 class FakeMessage:
@@ -21,6 +22,7 @@ class FakeChannel:
     do_restore = True
     closed = False
     settle_limit = 1
+    refill_pause = 0.0
     is_away = False
 
     def __init__(self):
@@ -87,6 +89,31 @@ class test_room:
 
         assert qos.room() == 0
         assert not qos.can_consume()
+
+    def test_is_used_together_for_a_moment(self, qos, channel, monkeypatch):
+        now = [100.0]
+        monkeypatch.setattr(waiting, "monotonic", lambda: now[0])
+        channel.refill_pause = 0.002
+        qos.prefetch_count = 8
+        qos.filled_at = 100.0
+        deliver(qos, *range(5))
+
+        assert qos.room() == 0  # more than half is in hand
+        assert qos.put_off() == pytest.approx(0.002)
+        now[0] += 0.002
+        assert qos.room() == 3  # but not for long
+        qos.filled_at = now[0]
+        qos.ack(0)
+        assert qos.room() == 4  # half is free
+        assert not qos.put_off()
+
+    def test_of_one_is_used_at_once(self, qos, channel):
+        channel.refill_pause = 3600.0
+        qos.prefetch_count = 2
+        qos.filled_at = waiting.monotonic()
+        deliver(qos, 1)
+
+        assert qos.room() == 1
 
 
 class test_settling:

@@ -14,9 +14,13 @@ from kombu.transport.virtual.storage import Empty
 class FakeQoS:
     def __init__(self):
         self.flushed = 0
+        self.seconds = 0.0
 
     def flush(self):
         self.flushed += 1
+
+    def put_off(self):
+        return self.seconds
 
 
 class FakeChannel:
@@ -69,6 +73,12 @@ class test_settling:
         transport._idle()
 
         assert channels[0]._qos.flushed == 1
+
+    def test_claiming_that_is_put_off_ends_the_pause(self, transport, channels):
+        assert transport._idle() != 0.25
+        channels[0]._qos.seconds = 0.25
+
+        assert transport._idle() == 0.25
 
     def test_nothing_is_done_without_channels(self, transport):
         transport.channels, kept = [], transport.channels
