@@ -22,6 +22,7 @@ from t.benchmarks.peer import RELEASE, python_of_peer, python_with
 from t.brokers.rabbitmq import RabbitMQ
 from t.brokers.redis import Redis
 from t.brokers.server import Missing
+from t.integration.celery.environments import python_on_ours, python_on_theirs
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,6 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 HERE = Path(__file__).parent
 RABBITMQ = "rabbitmq_workloads.py"
 REDIS = "redis_workloads.py"
+CELERY = "celery_workloads.py"
 
 #: A folder whose files are in memory.
 IN_MEMORY = "/dev/shm"
@@ -47,6 +49,8 @@ class Goal(NamedTuple):
     ceiling: float | None = None
     #: Other clients that do the same, without a messaging library.
     clients: tuple[str, ...] = ()
+    #: The server that it wants, if any: the name of a place.
+    server: str = ""
 
 
 GOALS = (
@@ -81,7 +85,7 @@ CLIENTS = ("py-amqp", "pika", "aio-pika")
 PACKAGES = {"py-amqp": "amqp"}
 
 GOALS += tuple(
-    Goal(name, limit, script=RABBITMQ, clients=clients)
+    Goal(name, limit, script=RABBITMQ, clients=clients, server="amqp")
     for name, limit, clients in (
         ("amqp_publish", 0.35, CLIENTS),
         # The others have no window.
@@ -94,7 +98,7 @@ GOALS += tuple(
 )
 
 GOALS += tuple(
-    Goal(name, limit, raw, script=REDIS)
+    Goal(name, limit, raw, script=REDIS, server="redis")
     for name, limit, raw in (
         ("redis_publish", 0.25, "raw_push"),
         ("redis_batch", 1.0, "raw_push"),
@@ -104,6 +108,13 @@ GOALS += tuple(
         ("redis_request_reply", 0.25, ""),
         ("redis_close", 0.10, ""),
     )
+)
+
+GOALS += (
+    Goal("celery_redis", 1.0, script=CELERY, server="redis"),
+    Goal("celery_amqp", 1.0, script=CELERY, server="amqp"),
+    Goal("celery_redis_commands", 0.7, unit="", script=CELERY, server="redis"),
+    Goal("celery_redis_requests", 0.7, unit="", script=CELERY, server="redis"),
 )
 
 #: A topic publish may cost so much more with 10,000 bindings than with 10.
@@ -140,8 +151,11 @@ def compare(goal: Goal, rounds: int, peer: Path) -> Figures:
     """Run all alternately, and return what they needed."""
     ours, theirs = [], []
     raw: dict[str, list[float]] = {}
+    own: Path | str = sys.executable
+    if goal.script == CELERY:
+        own, peer = python_on_ours(), python_on_theirs()
     for _ in range(rounds):
-        ours.append(run(sys.executable, ROOT, goal.script, goal.name))
+        ours.append(run(own, ROOT, goal.script, goal.name))
         theirs.append(run(peer, None, goal.script, goal.name))
         if goal.raw:
             figure = run(sys.executable, None, goal.script, goal.raw)
@@ -168,26 +182,24 @@ class OrdinaryRabbitMQ(RabbitMQ):
 
 
 class Place(NamedTuple):
-    """A server for the workloads of one script.
+    """A server for workloads.
 
     Attributes:
-        script: Their script.
+        name: What they call it.
         make: Makes the server.
         url_of: Returns where its workloads are to go.
         variable: Tells them so.
     """
 
-    script: str
+    name: str
     make: Callable[[], Any]
     url_of: Callable[[Any], str]
     variable: str
 
 
 PLACES = (
-    Place(
-        RABBITMQ, OrdinaryRabbitMQ, OrdinaryRabbitMQ.new_vhost, "KOMBU_BENCH_AMQP_URL"
-    ),
-    Place(REDIS, lambda: Redis(None), Redis.new_database, "KOMBU_BENCH_REDIS_URL"),
+    Place("amqp", OrdinaryRabbitMQ, OrdinaryRabbitMQ.new_vhost, "KOMBU_BENCH_AMQP_URL"),
+    Place("redis", lambda: Redis(None), Redis.new_database, "KOMBU_BENCH_REDIS_URL"),
 )
 
 
@@ -198,7 +210,7 @@ def served(goals: list[Goal], place: Place) -> Iterator[list[Goal]]:
     Its data are kept in memory where the system has such a place, so that the figures
     are not those of the disk.
     """
-    if not any(goal.script == place.script for goal in goals):
+    if not any(goal.server == place.name for goal in goals):
         yield goals
         return
     with tempfile_in_memory():
@@ -207,7 +219,7 @@ def served(goals: list[Goal], place: Place) -> Iterator[list[Goal]]:
         server.start()
     except Missing as exc:
         print(exc)
-        yield [goal for goal in goals if goal.script != place.script]
+        yield [goal for goal in goals if goal.server != place.name]
         return
     with server:
         os.environ[place.variable] = place.url_of(server)

@@ -36,10 +36,7 @@ app.conf.update(
         Queue("bills", topic, routing_key="bill.*"),
         Broadcast("shout", queue=None),
     ],
-    task_routes={
-        # The key by which Celery binds it: Redis looks at that.
-        "app.shout": {"queue": "shout", "exchange": "shout", "routing_key": "tasks"}
-    },
+    task_routes={"app.shout": {"queue": "shout", "exchange": "shout"}},
     worker_cancel_long_running_tasks_on_connection_loss=False,
 )
 app.conf.update(SETTINGS)
@@ -94,6 +91,12 @@ def total(numbers):
 
 @app.task
 def fail(text):
+    raise ValueError(text)
+
+
+@app.task(acks_late=True, acks_on_failure_or_timeout=False)
+def fail_strictly(text):
+    """The same, and its message is not to be taken for done."""
     raise ValueError(text)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 import pytest
 
+from kombu.testing import FaultProxy
 from t.brokers.fixtures import postgresql, rabbitmq, redis_sentinel, redis_server
 from t.integration.celery.running import Site
 
@@ -60,8 +63,11 @@ def settings_for(kind, folder, request):
 
 
 @pytest.fixture
-def site_of(request, tmp_path):
-    """Makes a site with a broker of a kind: ``site_of("redis")``."""
+def site_of(request, tmp_path, proxied):
+    """Makes a site with a broker of a kind: ``site_of("redis")``.
+
+    It is closed before the proxies are: workers say goodbye by them.
+    """
     made = []
 
     def make(kind, **settings):
@@ -73,3 +79,21 @@ def site_of(request, tmp_path):
     yield make
     for site in made:
         site.close()
+
+
+@pytest.fixture
+def proxied():
+    """Makes a proxy in front of a site's broker: ``proxied(site)``."""
+    proxies = []
+
+    def make(site):
+        url = site.settings["broker_url"]
+        parts = urlsplit(url)
+        proxy = FaultProxy(parts.hostname, parts.port, patience=30.0)
+        proxies.append(proxy)
+        proxy.start()
+        return proxy, proxy.url_for(url)
+
+    yield make
+    for proxy in proxies:
+        proxy.stop()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import json
 import os
@@ -28,13 +27,6 @@ class ProcessError(Exception):
     """What another process complained about."""
 
 
-def scenario_names() -> list[str]:
-    """Return what can be played, without importing it: Celery is not here."""
-    tree = ast.parse((HERE / "scenarios.py").read_text())
-    found = [node.name for node in tree.body if isinstance(node, ast.FunctionDef)]
-    return [name for name in found if not name.startswith("_")]
-
-
 @dataclass
 class Site:
     """A broker, a place for results and a folder, which workers and clients share.
@@ -52,7 +44,7 @@ class Site:
         """Return the environment of a process; *changed* are settings of its own."""
         path = self.folder / f"settings-{name}.json"
         settings = {**self.settings, **changed, "folder": str(self.folder)}
-        if not ours and settings["broker_url"].startswith("sqla+"):
+        if not ours and str(settings["broker_url"]).startswith("sqla+"):
             settings.pop("broker_transport_options", None)  # 5.7 would refuse a lease
         path.write_text(json.dumps(settings))
         kept = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
@@ -66,10 +58,21 @@ class Site:
 
     def worker(self, name: str = "w1", *options: str, **keywords: Any) -> Worker:
         """Start a worker, which is ready when this returns."""
-        worker = Worker(self, name, options, **keywords)
-        self.started.append(worker)
+        worker = self.early_worker(name, *options, **keywords)
         worker.wait_until_ready()
         return worker
+
+    def early_worker(self, name: str, *options: str, **keywords: Any) -> Worker:
+        """Start a worker that may have to wait for its broker."""
+        worker = Worker(self, name, options, **keywords)
+        self.started.append(worker)
+        return worker
+
+    def program(self, name: str, *arguments: str, **keywords: Any) -> Program:
+        """Start another of Celery's programs."""
+        program = Program(self, name, arguments, **keywords)
+        self.started.append(program)
+        return program
 
     def client(self, name: str = "client", **keywords: Any) -> Client:
         """Start a client."""
@@ -79,6 +82,8 @@ class Site:
 
     def close(self) -> None:
         """End all processes, workers politely, so that their sockets are theirs."""
+        for process in self.started:
+            process.begin_to_end()
         for process in self.started:
             process.close()
         self.started.clear()
@@ -119,6 +124,14 @@ class Process:
         """The last that it had to say."""
         return self.log_path.read_text(errors="replace")[-4000:]
 
+    def wait_for(self, text: str, patience: float = PATIENCE) -> None:
+        """Wait until it has said something."""
+        until = time.monotonic() + patience
+        while text not in self.log_path.read_text(errors="replace"):
+            if self.process.poll() is not None or time.monotonic() > until:
+                raise ProcessError(f"{self} does not say {text!r}\n{self.log}")
+            time.sleep(0.02)
+
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
         self.process.send_signal(number)
@@ -136,12 +149,49 @@ class Process:
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
 
+    def begin_to_end(self) -> None:
+        """Ask it to end, where it can be asked; others are asked at the same time."""
+
     def close(self) -> None:
         """End it."""
         self.kill()
 
 
-class Worker(Process):
+class Program(Process):
+    """Another of Celery's programs, such as ``celery beat``.
+
+    Arguments:
+        arguments: What follows ``celery --app app``.
+        settings: Settings of Celery that it has alone.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        name: str,
+        arguments: tuple[str, ...],
+        *,
+        ours: bool = True,
+        **settings: Any,
+    ) -> None:
+        super().__init__(site, name, ours=ours)
+        self.launch(
+            ["-m", "celery", "--app", "app", *arguments],
+            site.environment(name, ours=ours, **settings),
+        )
+
+    def begin_to_end(self) -> None:
+        if self.process.poll() is None:
+            self.signal(signal.SIGTERM)
+
+    def close(self) -> None:
+        # Once: a second signal would have a worker drop what it does.
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.process.wait(10)
+        self.kill()
+
+
+class Worker(Program):
     """``celery worker``.
 
     Arguments:
@@ -163,18 +213,14 @@ class Worker(Process):
         concurrency: int = 2,
         **settings: Any,
     ) -> None:
-        super().__init__(site, name, ours=ours)
         self.host = f"{name}@test"
         self.ready_path = site.folder / f"ready-{self.host}"
         self.ready_path.unlink(missing_ok=True)
-        self.launch(
-            [
-                *("-m", "celery", "--app", "app", "worker", "--loglevel", "info"),
-                *("--hostname", self.host, "--pool", pool),
-                *("--concurrency", str(concurrency), *options),
-            ],
-            site.environment(name, ours=ours, **settings),
+        arguments = (
+            *("worker", "--loglevel", "info", "--hostname", self.host),
+            *("--pool", pool, "--concurrency", str(concurrency), *options),
         )
+        super().__init__(site, name, arguments, ours=ours, **settings)
 
     def wait_until_ready(self) -> None:
         until = time.monotonic() + PATIENCE
@@ -195,13 +241,6 @@ class Worker(Process):
         """Let it end what it does; return its exit code."""
         self.signal(signal.SIGTERM)
         return self.wait()
-
-    def close(self) -> None:
-        if self.process.poll() is None:
-            self.signal(signal.SIGTERM)
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(10)
-        self.kill()
 
 
 class Client(Process):
@@ -259,9 +298,11 @@ class Client(Process):
             raise ProcessError(f"{what}: {answer['error']}\n{answer['trace']}")
         return answer["result"]
 
-    def close(self) -> None:
+    def begin_to_end(self) -> None:
         with contextlib.suppress(OSError):
             self.process.stdin.close()
+
+    def close(self) -> None:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self.process.wait(10)
         self.kill()

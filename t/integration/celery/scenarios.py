@@ -17,7 +17,9 @@ from app import (
     app,
     die_once_late,
     fail,
+    fail_strictly,
     hold,
+    hold_late,
     notes,
     process,
     replaced,
@@ -29,7 +31,11 @@ from app import (
     write,
 )
 from celery import Celery, chain, chord, group
-from celery.exceptions import TaskRevokedError
+from celery.exceptions import (
+    SoftTimeLimitExceeded,
+    TaskRevokedError,
+    TimeLimitExceeded,
+)
 from celery.utils import uuid
 
 from kombu import Exchange, Queue
@@ -69,6 +75,18 @@ def _declared(name, **options):
     with app.connection_for_write() as connection:
         queue(connection.default_channel).declare()
     yield queue
+
+
+def _ready(name):
+    """Return how many messages of a queue nobody has taken."""
+    with app.connection_for_read() as connection:
+        queue = connection.default_channel.queue_declare(name, passive=True)
+        return queue.message_count
+
+
+def _consume(name, **options):
+    """Let the worker consume from a queue that was declared with these options."""
+    _tell("add_consumer", name, name, "direct", name, options=options)
 
 
 def _nodes(replies):
@@ -192,33 +210,46 @@ def priorities(first, last):
     with _declared(queue, queue_arguments=arguments) as urgent:
         for priority in (3, 3, 3, 9, 9, 9, 0, 0, 0):
             write.apply_async((ledger, priority), queue=urgent, priority=priority)
-        _tell(
-            "add_consumer",
-            queue,
-            queue,
-            "direct",
-            queue,
-            options={"queue_arguments": arguments},
-        )
+        _consume(queue, queue_arguments=arguments)
         wait_until(lambda: len(notes(ledger)) == 9, "the nine")
         _tell("cancel_consumer", queue)
     assert (notes(ledger)[0], notes(ledger)[-1]) == (str(first), str(last))
+
+
+def failures_left():
+    """What fails is rejected if its task wants that, and so goes to the dead letters."""
+    queue, dead = f"strict-{uuid()}", f"dead-{uuid()}"
+    arguments = {"x-dead-letter-exchange": dead, "x-dead-letter-routing-key": dead}
+    options = {"queue_arguments": arguments}
+    with _declared(dead) as dead_letters, _declared(queue, **options) as strict:
+        fail.apply_async(("taken for done",), queue=strict)
+        left = fail_strictly.apply_async(("not so",), queue=strict)
+        _consume(queue, **options)
+        wait_until(lambda: _ready(dead), "a dead letter")
+        _tell("cancel_consumer", queue)
+        with app.connection_for_read() as connection:
+            channel = connection.default_channel
+            message = dead_letters(channel).get(no_ack=True)
+            assert message.headers["id"] == left.id
+            assert dead_letters(channel).get() is None
 
 
 # -- remote control ----------------------------------------------------------------------
 
 
 def ping(count=1):
-    # One that has just begun may have missed a question: the client asks again.
     found = []
-    wait_until(
-        lambda: (
-            found.append(app.control.ping(timeout=10, limit=count))
-            or len(found[-1]) == count
-        ),
-        f"{count} to answer",
-    )
-    assert all(list(each.values()) == [{"ok": "pong"}] for each in found[-1])
+    lost = app.connection_for_write().connection_errors
+
+    def all_answer():
+        # One that has just begun may have missed a question, and the broker may be
+        # another one by now: the client asks again.
+        with contextlib.suppress(lost):
+            found[:] = app.control.ping(timeout=3, limit=count)
+        return len(found) == count
+
+    wait_until(all_answer, f"{count} to answer")
+    assert all(list(each.values()) == [{"ok": "pong"}] for each in found)
 
 
 def inspecting():
@@ -315,6 +346,19 @@ def events():
     assert types[-3:] == ["task-received", "task-started", "task-succeeded"], types
 
 
+def time_limits():
+    names = [f"soft-{uuid()}", f"hard-{uuid()}"]
+    soft = hold.apply_async((names[0],), soft_time_limit=1)
+    hard = hold.apply_async((names[1],), time_limit=1)
+    for result, error in ((soft, SoftTimeLimitExceeded), (hard, TimeLimitExceeded)):
+        try:
+            _get(result)
+        except error:
+            continue
+        raise AssertionError(f"no {error.__name__}")
+    assert not any(notes(f"done-{name}") for name in names)
+
+
 # -- parts of tests that have more than one worker, or kill some -------------------------
 
 
@@ -371,3 +415,85 @@ def nodes_know_each_other(count):
         return len(replies) == count
 
     wait_until(clocks, "all to say hello")
+
+
+def in_hand_is_limited(limit):
+    """Ten wait, none is taken beyond the limit, and each that is done makes room."""
+    names = [f"limited-{uuid()}" for _ in range(10)]
+    sent = [hold_late.delay(name) for name in names]
+    opened = set()
+
+    def is_taken():
+        left = max(10 - limit - len(opened), 0)
+        ready = _ready("tasks")
+        assert ready >= left, f"{ready} left of {left} after {len(opened)}"
+        return ready == left
+
+    def running():
+        return [n for n in names if n not in opened and notes(f"held-{n}")]
+
+    while len(opened) < 10:
+        wait_until(is_taken, f"{limit} to be in hand")
+        wait_until(running, "one of them to run")
+        [name, *_] = running()
+        opened.add(name)
+        _open(name)
+    assert [_get(each) for each in sent] == names
+
+
+def wait_for_notes(ledger, count):
+    wait_until(lambda: len(notes(ledger)) >= count, f"{count} lines in {ledger}")
+
+
+def wait_for_ready(count, queue="tasks"):
+    """Wait until so many are left in a queue, and see that it stays so."""
+    seen = []
+    try:
+        wait_until(lambda: seen.append(_ready(queue)) or seen[-1] == count, "them")
+    except TimeoutError:
+        raise AssertionError(f"{count} should be left, not {seen[-1]}") from None
+    _inspect().ping()  # the worker has had its turn
+    assert _ready(queue) == count
+
+
+def wait_for_acknowledged(count):
+    """Wait until so many tasks run whose messages the worker has acknowledged."""
+
+    def are_acknowledged():
+        [active] = _nodes(_inspect().active())
+        return len([each for each in active if each["acknowledged"]]) == count
+
+    wait_until(are_acknowledged, f"{count} to be acknowledged")
+    _inspect().ping()  # what it has written since has gone out
+
+
+def delays_in_the_broker():
+    """What is to come is with the broker, not with a worker, and comes in time."""
+    add.apply_async((1, 1), countdown=3600)
+    # An hour has the bit of 2**11 seconds: the queue of that number is its first.
+    wait_until(lambda: _ready("celery_delayed_11") == 1, "it to be kept by the broker")
+    before = time.time()
+    by_countdown = add.apply_async((1, 2), countdown=2)
+    eta = datetime.now(timezone.utc) + timedelta(seconds=3)
+    by_eta = add.apply_async((2, 2), eta=eta)
+    assert _get(by_countdown) == 3
+    assert time.time() - before >= 1.9
+    assert _get(by_eta) == 4
+    assert datetime.now(timezone.utc) >= eta - timedelta(seconds=1)  # whole ones
+    assert _nodes(_inspect().scheduled()) == [[]]
+
+
+def shut_down():
+    app.control.shutdown()
+
+
+def send_later(count, seconds):
+    """Send tasks that are to run after so long."""
+    with app.producer_or_acquire() as producer:
+        for _ in range(count):
+            app.tasks["app.nothing"].apply_async(countdown=seconds, producer=producer)
+
+
+def scheduled():
+    """Return how many tasks the worker has that wait for their time."""
+    return sum(len(each) for each in _nodes(_inspect().scheduled()))

@@ -16,23 +16,31 @@ PLACES = {
     "redis-eventlet": (pytest.mark.thorough,),
     "amqp-prefork": (),
     "amqp-threads": (pytest.mark.thorough,),
-    "amqp-solo": (),
+    "amqp-solo": (pytest.mark.thorough,),
     "amqp-gevent": (pytest.mark.thorough,),
     "amqp-eventlet": (pytest.mark.thorough,),
     "sqlite-prefork": (),
     "sqlite-threads": (pytest.mark.thorough,),
     "sqlite-solo": (pytest.mark.thorough,),
     "sqlite-gevent": (pytest.mark.thorough,),
+    "sqlite-eventlet": (pytest.mark.thorough,),
     "filesystem-prefork": (),
     "filesystem-threads": (pytest.mark.thorough,),
     "filesystem-solo": (pytest.mark.thorough,),
     "filesystem-gevent": (pytest.mark.thorough,),
+    "filesystem-eventlet": (pytest.mark.thorough,),
     "memory-threads": (),
     "memory-solo": (pytest.mark.thorough,),
     "postgresql-prefork": (pytest.mark.thorough,),
     "postgresql-threads": (pytest.mark.thorough,),
+    "postgresql-solo": (pytest.mark.thorough,),
+    "postgresql-gevent": (pytest.mark.thorough,),
+    "postgresql-eventlet": (pytest.mark.thorough,),
     "sentinel-prefork": (pytest.mark.thorough,),
     "sentinel-threads": (pytest.mark.thorough,),
+    "sentinel-solo": (pytest.mark.thorough,),
+    "sentinel-gevent": (pytest.mark.thorough,),
+    "sentinel-eventlet": (pytest.mark.thorough,),
 }
 
 EVERYWHERE = (
@@ -40,7 +48,7 @@ EVERYWHERE = (
     *("retries", "results_by_rpc", "countdown", "expiry"),
     *("serializers", "compression", "protocol_1", "topics"),
     *("ping", "rate_limits", "consumers_come_and_go", "revoking", "events"),
-    "priorities",
+    *("priorities", "failures_left"),
 )
 
 BY_SQL = ("sqlite", "postgresql")
@@ -49,7 +57,7 @@ BY_SQL = ("sqlite", "postgresql")
 ASIDE = ("inspecting",)
 
 #: What needs processes to kill, and late acknowledgements.
-OF_PROCESSES = ("terminating", "children_that_die")
+OF_PROCESSES = ("terminating", "children_that_die", "time_limits")
 
 
 def names_for(kind, pool):
