@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kombu.testing import Harness
-from kombu.transport.redis.in_flight import MOST_SETTLED
+from kombu.transport.redis import Channel
 
 #: The suite speaks of priorities and of fanout exchanges as AMQP does; how kombu 5.7
 #: takes them is seen to in t/integration/interop.
@@ -25,7 +25,7 @@ class RedisHarness(Harness):
     def __init__(self, server, url, transport_options=None):
         super().__init__(url, transport_options, patience=10.0, idle=0.1)
         self._server = server
-        self.gathered_acks = MOST_SETTLED
+        self.gathered_acks = Channel.settle_limit
 
     @property
     def _database(self):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport._options import VIRTUAL_OPTIONS
-from kombu.transport.redis.options import REDIS_OPTIONS
+from kombu.transport.redis.options import MOST_SETTLED, REDIS_OPTIONS
 from kombu.transport.redis.putting import PuttingChannel
 from kombu.transport.virtual.ranks import KOMBU
 from kombu.transport.virtual.wire import pack
@@ -29,6 +29,7 @@ class Channel(PuttingChannel):
     do_restore = True
     priority_mode = KOMBU
     refill_pause = 0.002
+    settle_limit = MOST_SETTLED
 
     options = (
         *(option for option in VIRTUAL_OPTIONS if option.name != "priority_mode"),

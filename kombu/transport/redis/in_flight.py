@@ -6,6 +6,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from kombu.transport.redis.options import MOST_SETTLED
 from kombu.transport.redis.resp import Part, part, word
 from kombu.transport.redis.server import Request
 from kombu.transport.redis.tags import ending_of
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from kombu.transport.redis.server import Server
     from kombu.transport.virtual.claims import Claim
 
-__all__ = ("MOST_SETTLED", "InFlight")
-
-#: Most acknowledgements that are sent together.
-MOST_SETTLED = 100
+__all__ = ("InFlight",)
 
 
 class InFlight:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = (
     "DURABLE",
     "LONGEST_WAIT",
+    "MOST_SETTLED",
     "PUBSUB",
     "REDIS_OPTIONS",
     "SENTINEL_OPTIONS",
@@ -24,6 +25,9 @@ DURABLE = "durable"
 
 #: Seconds after which a wait for messages ends by itself, with a look for them.
 LONGEST_WAIT = 2.0
+
+#: Most acknowledgements that are sent together.
+MOST_SETTLED = 100
 
 #: How long kombu 5.7 leaves a message with its consumer, if nothing else is said.
 _PEER_TIMEOUT = 3600.0

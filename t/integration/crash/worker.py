@@ -76,9 +76,8 @@ class Consuming:
             self.log.note("acking", number)
             message.ack()
             self.gathered.append(number)
-            # With the last one that it has in hand, it tells the broker of all.
             limit = min(getattr(message.channel, "settle_limit", 1), PREFETCH)
-            self.note_acked(limit - 1)
+            self.note_acked(limit if limit > 1 else 0)
         else:
             self.log.note("refusing", number)
             message.reject()

@@ -25,7 +25,8 @@ QUEUE = Queue("tasks", Exchange("work"), "task")
 
 @pytest.fixture
 def watch(redis_server):
-    return Watch(redis_server.client())
+    with redis_server.client() as client:
+        yield Watch(client)
 
 
 def publish_all(connection, count=MESSAGES, **options):
