@@ -55,19 +55,21 @@ class InFlight:
             self._server.flush()
 
     def _post_settled(self) -> None:
+        if not self._settled:
+            return
         tags: dict[tuple[str, str], list[str]] = {}
         with suppress(IndexError):
             while self._settled:  # other threads may take some, too
                 unacked, ledger, tag = self._settled.popleft()
                 tags.setdefault((unacked, ledger), []).append(tag)
-        if not tags:
-            return
         requests = []
         for (unacked, ledger), settled in tags.items():
             what = part(*settled)
             # One without the other, after a crash, is tidied up by who sweeps.
             requests.append(Request("HDEL", word(unacked), what, unacked, True))
             requests.append(Request("ZREM", word(ledger), what, ledger, True))
+        if not requests:
+            return
         try:
             self._server.post_all(requests)
         except BaseException:

@@ -173,7 +173,8 @@ class Lines:
     ) -> list[Any]:
         was_proven = link.is_proven
         try:
-            return link.exchange(data, count, self._take_posted())
+            lots = self._take_posted() if self._unposted else ()
+            return link.exchange(data, count, lots)
         except ServerLost:
             self._keep_what_was_posted(link)
             # Those that wait were made at the same time, and have the same fate.

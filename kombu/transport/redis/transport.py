@@ -239,15 +239,17 @@ class Transport(WakingTransport):
 
     # -- levels of priority ----------------------------------------------------------
 
-    @property
-    def _orders_as_kombu(self) -> bool:
+    @cached_property
+    def _steps(self) -> tuple[int, ...] | None:
+        """The steps of priorities; None if they are as in AMQP."""
         mode = self._options().get("priority_mode") or self.Channel.priority_mode
-        return bool(mode == KOMBU)
+        return self.settings.priority_steps if mode == KOMBU else None
 
     def levels_of(self, queue: str) -> tuple[int, ...]:
         """Return the levels of *queue*, in the order of service."""
-        if self._orders_as_kombu:
-            return self.settings.priority_steps  # type: ignore[no-any-return]
+        steps = self._steps
+        if steps is not None:
+            return steps  # type: ignore[no-any-return]
         policy = self.state.policies.get(queue)
         highest = 0 if policy is None else policy.max_priority or 0
         return tuple(range(highest, -1, -1))
@@ -258,12 +260,11 @@ class Transport(WakingTransport):
             priority = int(envelope["properties"]["priority"])
         except (TypeError, ValueError, LookupError):
             priority = 0
-        if self._orders_as_kombu:
-            found = 0
-            for step in self.settings.priority_steps:
-                if step <= priority:
-                    found = step
-            return found
+        steps = self._steps
+        if steps is not None:
+            if not priority:
+                return 0
+            return max((step for step in steps if step <= priority), default=0)
         return min(max(priority, 0), self.levels_of(queue)[0])
 
     def _route(self, exchange: str, routing_key: str) -> Iterable[str]:

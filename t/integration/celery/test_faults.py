@@ -14,7 +14,7 @@ import pytest
 
 CUTS = 5
 
-FEW = 20
+FEW = 10
 MANY = int(os.environ.get("KOMBU_TEST_CELERY_FAULTS", "200"))
 
 #: Seconds after which, in the row, what a killed worker had is given to another.
@@ -101,7 +101,12 @@ def test_sockets_are_cut(through, kind):
     [
         pytest.param("redis", {}, id="redis"),
         # Others delete the worker's own queues before that is over.
-        pytest.param("redis", {"visibility_timeout": SILENCE / 2}, id="redis-lease"),
+        pytest.param(
+            "redis",
+            {"visibility_timeout": SILENCE / 2},
+            marks=pytest.mark.thorough,
+            id="redis-lease",
+        ),
         pytest.param("amqp", {}, id="amqp"),
     ],
 )

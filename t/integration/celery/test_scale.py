@@ -34,7 +34,10 @@ def memory_of(worker) -> float:
     return int(fields["VmRSS"].split()[0]) / 1024
 
 
-@pytest.mark.parametrize("kind", ["redis", "sqlite", "filesystem"])
+@pytest.mark.parametrize(
+    "kind",
+    ["redis", "sqlite", pytest.param("filesystem", marks=pytest.mark.thorough)],
+)
 def test_leases_of_long_tasks_are_renewed(site_of, kind):
     """Those that run, and those that wait for a child, are run once."""
     site = site_of(kind, task_acks_late=True)
