@@ -25,7 +25,6 @@ _BLIND_INTERVAL = 0.1
 #: Seconds after which it is looked again in any case.
 _LONGEST_PAUSE = 60.0
 
-
 #: Seconds for which nothing that is to be done can come without our noticing it.
 _CALM = 0.2
 
@@ -89,6 +88,7 @@ class WakingTransport(virtual.Transport):
         put_off = self._put_off()
         if put_off:
             # What is acknowledged meanwhile goes together, too.
+            self._awaited = ()
             return put_off if pause is None else min(pause, put_off)
         self.broker.server.flush()
         if pause is not None:

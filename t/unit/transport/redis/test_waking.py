@@ -583,6 +583,19 @@ class test_idling:
 
         assert settled
 
+    def test_claiming_that_is_put_off_is_not_waited_for_at_the_bells(
+        self, consuming, server, clock, monkeypatch
+    ):
+        consuming.consume()
+        consuming.look()
+        assert consuming.transport._idle() != 0.002
+        monkeypatch.setattr(consuming.channel._qos, "put_off", lambda: 0.002)
+
+        assert consuming.transport._idle() == 0.002
+        consuming.transport._wait(0.002)
+
+        assert not server.named("BLPOP")
+
     def test_pause_is_never_endless(self, consuming, clock):
         transport = consuming.transport
         transport._sweeper_of_own().idle = lambda: 1000.0
