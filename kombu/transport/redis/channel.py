@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport._options import VIRTUAL_OPTIONS
+from kombu.transport.redis.driver_connections import DriverConnection
 from kombu.transport.redis.options import MOST_SETTLED, REDIS_OPTIONS
 from kombu.transport.redis.putting import PuttingChannel
 from kombu.transport.virtual.ranks import KOMBU
@@ -23,6 +24,10 @@ class Channel(PuttingChannel):
     """A channel to a Redis server."""
 
     __module__ = "kombu.transport.redis"
+
+    #: Classes of the connections to the server, for subclasses to replace.
+    connection_class: Any = DriverConnection("Connection")
+    connection_class_ssl: Any = DriverConnection("SSLConnection")
 
     supports_fanout = True
     supports_batch_publish = True

@@ -46,6 +46,7 @@ class Parameters(NamedTuple):
         uses_tls: Whether to speak TLS.
         common: The other arguments of redis-py's connections.
         secret: The password, which no text may show.
+        channel_class: Names the classes of connections.
     """
 
     host: str | None
@@ -55,15 +56,22 @@ class Parameters(NamedTuple):
     uses_tls: bool
     common: dict[str, Any]
     secret: str | None
+    channel_class: Any
 
     @classmethod
     def of(
-        cls, client: Any, is_socket: bool = False, uses_tls: bool = False
+        cls,
+        client: Any,
+        channel_class: Any,
+        is_socket: bool = False,
+        uses_tls: bool = False,
     ) -> Parameters:
         """Return those of *client*, a Connection.
 
         Arguments:
             client: The connection.
+            channel_class: Its ``connection_class`` and ``connection_class_ssl`` are
+                those of redis-py's connections.
             is_socket: Whether it is to a UNIX socket.
             uses_tls: Whether to speak TLS even if nothing else says so.
 
@@ -103,6 +111,7 @@ class Parameters(NamedTuple):
             bool(tls),
             common,
             _secret_of(common),
+            channel_class,
         )
 
     @property
@@ -127,13 +136,16 @@ class Parameters(NamedTuple):
             host: Another host than that of the parameters.
             port: Its port.
         """
-        from redis import connection as driver
-
         arguments = self.arguments
         if self.path is not None and host is None:
-            unix: Any = driver.UnixDomainSocketConnection
+            from redis.connection import UnixDomainSocketConnection
+
+            unix: Any = UnixDomainSocketConnection
             return unix(path=self.path, **arguments)
-        kind = driver.SSLConnection if self.uses_tls else driver.Connection
+        channel = self.channel_class
+        kind = (
+            channel.connection_class_ssl if self.uses_tls else channel.connection_class
+        )
         return kind(host=host or self.host, port=port or self.port, **arguments)
 
 

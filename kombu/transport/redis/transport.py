@@ -119,7 +119,10 @@ class Transport(WakingTransport):
     def parameters(self) -> Parameters:
         """What connections are made with."""
         return Parameters.of(
-            self._client_for_parameters(), self._is_socket, self._uses_tls
+            self._client_for_parameters(),
+            self.Channel,
+            self._is_socket,
+            self._uses_tls,
         )
 
     def _client_for_parameters(self) -> Any:

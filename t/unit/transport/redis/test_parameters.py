@@ -2,13 +2,19 @@ from __future__ import annotations
 
 import socket
 import ssl
+import sys
 
 import pytest
 
 from kombu import Connection
 from kombu.exceptions import InvalidURL
 from kombu.transport._tls import InvalidTLS
-from kombu.transport.redis import SSLTransport, Transport, UnixSocketTransport
+from kombu.transport.redis import (
+    Channel,
+    SSLTransport,
+    Transport,
+    UnixSocketTransport,
+)
 from kombu.transport.redis.parameters import Parameters
 
 
@@ -51,7 +57,7 @@ class test_address:
         client = Connection("redis://h/2")
         client.hostname = name
 
-        found = Parameters.of(client)
+        found = Parameters.of(client, Channel)
 
         assert (found.path, found.database) == ("/tmp/r.sock", 2)
 
@@ -163,6 +169,37 @@ class test_connections:
 
         assert type(made) is driver.SSLConnection
         assert made.check_hostname
+
+    @pytest.mark.parametrize("uses_tls", [False, True])
+    def test_channel_may_name_other_classes(self, uses_tls):
+        """As subclasses of the channel do that were written for kombu 5."""
+        from redis import connection as driver
+
+        class Plain(driver.Connection):
+            pass
+
+        class Encrypted(driver.SSLConnection):
+            pass
+
+        class OwnChannel(Channel):
+            connection_class = Plain
+            connection_class_ssl = Encrypted
+
+        class Own(Transport):
+            Channel = OwnChannel
+            _uses_tls = uses_tls
+
+        made = parameters("redis://h", Own).connection()
+
+        assert type(made) is (Encrypted if uses_tls else Plain)
+
+    def test_classes_are_the_driver_s(self, monkeypatch):
+        from redis import connection as driver
+
+        assert Channel.connection_class is driver.Connection
+        assert Channel.connection_class_ssl is driver.SSLConnection
+        monkeypatch.setitem(sys.modules, "redis", None)
+        assert Channel.connection_class is None
 
 
 class test_tls:
