@@ -150,10 +150,10 @@ class WakingTransport(virtual.Transport):
             self._look_in_any_case()
         super().drain_events(connection, timeout, **kwargs)
 
-    def on_readable(self, connection: Any, loop: Any) -> None:
-        """Deliver what is there, without waiting."""
+    def on_readable(self, fileno: Any = None, loop: Any = None) -> None:
+        """Deliver what is there, without waiting; the arguments have no effect."""
         self._look_in_any_case()
-        super().on_readable(connection, loop)
+        super().on_readable(fileno, loop)
 
     def _drain_any(self, timeout: float | None) -> Any:
         channel = self._consuming_alone
