@@ -181,15 +181,11 @@ class ConsumingChannel(AttendingChannel):
             RecoverableConnectionError: It was because we were taken for dead: whoever
                 connects anew declares all that was temporary.
         """
-        if self.connection._has_lapsed():
-            from kombu.exceptions import RecoverableConnectionError
-
-            names = ", ".join(sorted({lost.queue for lost in self._lost_consumers}))
+        connection = self.connection
+        if connection is not None and connection._has_lapsed():
+            queues = {lost.queue for lost in self._lost_consumers}
             self._lost_consumers.clear()
-            raise RecoverableConnectionError(
-                "this connection did not show for longer than its lease "
-                f"(visibility_timeout), and its queues were deleted: {names}"
-            )
+            connection._raise_lapsed(queues)
         while self._lost_consumers:
             record = self._lost_consumers.popleft()
             if self._records.get(record.tag) is record:

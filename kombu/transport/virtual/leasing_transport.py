@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from kombu.log import get_logger
 from kombu.transport import base
@@ -20,6 +20,8 @@ from kombu.utils.identity import unique_id
 from kombu.utils.objects import cached_property
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kombu.transport.virtual.records import RecordStore
     from kombu.transport.virtual.state import BrokerState
 
@@ -142,6 +144,16 @@ class LeasingTransport(base.Transport):
     def _has_lapsed(self) -> bool:
         """Return whether others may have taken us for dead just now."""
         return self._is_late() or waiting.monotonic() < self._lapses_until
+
+    def _raise_lapsed(self, queues: Iterable[str]) -> NoReturn:
+        """Raise that others have deleted *queues*, since they have taken us for dead."""
+        from kombu.exceptions import RecoverableConnectionError
+
+        raise RecoverableConnectionError(
+            "this connection did not show for longer than its lease "
+            "(visibility_timeout), and its queues were deleted: "
+            f"{', '.join(sorted(queues))}"
+        )
 
     def _others_may_be_served(self) -> None:
         """Is called when a consumer no longer stands before others."""
