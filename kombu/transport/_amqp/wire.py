@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kombu.transport._amqp.errors import ConnectionLost
 from kombu.utils import waiting
+from kombu.utils._spin import Spin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -28,6 +29,9 @@ _JOINED = 32 * 1024
 #: What one call receives at most, unless a frame needs more.
 _RECEIVED = 64 * 1024
 _RECEIVED_AT_MOST = 1024 * 1024
+
+#: Seconds for which it is looked for an answer before its thread goes to sleep.
+_SPIN = 150e-6
 
 
 def wait_for_socket(
@@ -104,6 +108,7 @@ class Wire:
             self._guard = threading.Lock()
         #: Waits for the socket to be read: made once, for whoever reads.
         self._poll: Any = None
+        self._spin = Spin(_SPIN)
         #: Moments of the last bytes out and in.
         self.sent_at = self.received_at = waiting.monotonic()
 
@@ -283,7 +288,13 @@ class Wire:
             except ValueError as exc:
                 raise ConnectionLost(f"the connection was closed: {exc}") from exc
             self._poll = poll
-        poll.poll(None if timeout is None else timeout * 1000)
+        if not self._spin.until(self._has_come, timeout):
+            poll.poll(None if timeout is None else timeout * 1000)
+
+    def _has_come(self) -> bool:
+        """Return whether there is something to read, or the end."""
+        poll = self._poll
+        return poll is None or bool(poll.poll(0))
 
     # -- the end -------------------------------------------------------------------
 
