@@ -10,12 +10,14 @@ import warnings
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kombu.exceptions import KombuError
+from kombu.utils._spin import SPIN
 from kombu.utils.text import fmatch_best
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 __all__ = (
+    "BUSY_WAIT",
     "COMMON_OPTIONS",
     "CONFIRM_OPTIONS",
     "DECLARE_POLICY",
@@ -73,6 +75,15 @@ COMMON_OPTIONS = (
     Option("manager_port", "int", 15672, "", "Its port."),
     Option("manager_userid", "str", None, "", "User to log in there."),
     Option("manager_password", "str", None, "", "Password to log in there."),
+)
+
+#: Of transports that look for an answer before they sleep.
+BUSY_WAIT = Option(
+    "busy_wait",
+    "float",
+    SPIN,
+    "seconds",
+    "How long an answer is looked for before its thread goes to sleep; 0 for not at all.",
 )
 
 #: Of transports whose broker confirms what is published.

@@ -17,7 +17,10 @@ from kombu.utils.compat import detect_environment
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ("Spin",)
+__all__ = ("SPIN", "Spin")
+
+#: Seconds to look at most: the time of some round trips to a server on this machine.
+SPIN = 200e-6
 
 #: Most waits that go without looking, after one that it was in vain for.
 _MOST_SKIPPED = 127
@@ -36,12 +39,12 @@ class Spin:
     """Looks for something to come, for a limited time, where that pays.
 
     Arguments:
-        seconds: How long to look at most.
+        seconds: How long to look at most; 0 for not at all.
     """
 
     __slots__ = ("_pause", "_seconds", "_skips")
 
-    def __init__(self, seconds: float) -> None:
+    def __init__(self, seconds: float = SPIN) -> None:
         self._seconds = seconds if _is_useful() else 0.0
         # How many of the next waits go without, and how many after the next failure.
         self._skips = 0
@@ -57,10 +60,10 @@ class Spin:
             has_come: Returns whether there is something, without waiting.
             at_most: Seconds that may be waited.
         """
-        if self._skips:
-            self._skips -= 1
-            return False
         seconds = self._seconds
+        if self._skips or not seconds:
+            self._skips -= bool(self._skips)
+            return False
         if at_most is not None and at_most < seconds:
             seconds = at_most
         end = perf_counter() + seconds

@@ -35,6 +35,7 @@ from kombu.transport._amqp.reading import Reading
 from kombu.transport._amqp.sockets import PlainTransport, TLSTransport
 from kombu.transport._amqp.wire import Wire, patience_of_tcp
 from kombu.utils._forking import process
+from kombu.utils._spin import Spin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -162,7 +163,8 @@ class Connection(
     def _begin(self) -> Wire:
         """Take over the socket, which is connected."""
         transport = self._transport
-        wire = self._wire = Wire(transport.sock, self._absorb, self._patience)
+        spin = Spin(self.options.busy_wait)
+        wire = self._wire = Wire(transport.sock, self._absorb, self._patience, spin)
         return wire
 
     def _on_tune(self, *args: Any, **kwargs: Any) -> Any:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from kombu.transport._amqp.declaring import check_policy
 from kombu.transport._options import (
+    BUSY_WAIT,
     CONFIRM_OPTIONS,
     DECLARE_POLICY,
     HEARTBEAT_KEEPER,
     Option,
 )
+from kombu.utils._spin import SPIN
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,6 +58,7 @@ OWN_OPTIONS = (
     ),
     DECLARE_POLICY,
     HEARTBEAT_KEEPER,
+    BUSY_WAIT,
     Option("connection_name", "str", None, "", "What the broker calls it."),
 )
 
@@ -80,6 +83,7 @@ class Options:
     blocked_timeout: float | None = 60.0
     declare_policy: str = "strict"
     heartbeat_keeper: bool = True
+    busy_wait: float = SPIN
     connection_name: str | None = None
 
     @classmethod

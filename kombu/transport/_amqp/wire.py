@@ -15,10 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 from kombu.transport._amqp.errors import ConnectionLost
 from kombu.utils import waiting
-from kombu.utils._spin import Spin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from kombu.utils._spin import Spin
 
 
 __all__ = ("Wire", "patience_of_tcp", "wait_for_socket")
@@ -29,9 +30,6 @@ _JOINED = 32 * 1024
 #: What one call receives at most, unless a frame needs more.
 _RECEIVED = 64 * 1024
 _RECEIVED_AT_MOST = 1024 * 1024
-
-#: Seconds for which it is looked for an answer before its thread goes to sleep.
-_SPIN = 150e-6
 
 
 def wait_for_socket(
@@ -92,6 +90,7 @@ class Wire:
         sock: Any,
         while_full: Callable[[], None],
         limit: Callable[[], float | None],
+        spin: Spin,
     ) -> None:
         sock.setblocking(False)
         self.sock = sock
@@ -108,7 +107,7 @@ class Wire:
             self._guard = threading.Lock()
         #: Waits for the socket to be read: made once, for whoever reads.
         self._poll: Any = None
-        self._spin = Spin(_SPIN)
+        self._spin = spin
         #: Moments of the last bytes out and in.
         self.sent_at = self.received_at = waiting.monotonic()
 

@@ -113,10 +113,18 @@ class test_whether_it_is_useful:
 
         assert not _spin._is_useful()
 
-    def test_where_it_is_not_it_looks_but_once(self, monkeypatch):
+    def test_where_it_is_not_it_does_not_look(self, monkeypatch):
         monkeypatch.setattr(_spin, "_is_useful", lambda: False)
-        thing = Thing(NEVER)
+        thing = Thing()
 
         assert not Spin(10.0).until(thing.has_come)
 
-        assert thing.looks == 1
+        assert not thing.looks
+
+    @pytest.mark.usefixtures("useful")
+    def test_nor_where_it_is_not_wanted(self):
+        thing = Thing()
+
+        assert not Spin(0).until(thing.has_come)
+
+        assert not thing.looks
