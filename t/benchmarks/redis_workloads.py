@@ -19,7 +19,7 @@ from workloads import body, timed
 
 MESSAGES = 3000
 UNACKNOWLEDGED = 1000
-REQUESTS = 400
+REQUESTS = 2000
 BATCH = 100
 
 #: Where the server is that ``python -m t.benchmarks`` has started.

@@ -73,7 +73,13 @@ class ClusterServer(Server):
     # -- nodes -------------------------------------------------------------------
 
     def _make_any_link(self) -> Link:
-        return Link(self._connection_to_any, self._where, self._parameters.secret)
+        parameters = self._parameters
+        return Link(
+            self._connection_to_any,
+            self._where,
+            parameters.secret,
+            parameters.busy_wait,
+        )
 
     def _connection_to_any(self) -> Any:
         """Return a connection to a node, for what any of them can do."""
@@ -92,7 +98,10 @@ class ClusterServer(Server):
 
                 def make_link() -> Link:
                     return Link(
-                        lambda: parameters.connection(*node), where, parameters.secret
+                        lambda: parameters.connection(*node),
+                        where,
+                        parameters.secret,
+                        parameters.busy_wait,
                     )
 
                 found = Lines(make_link, Quota(self.quota.limit))

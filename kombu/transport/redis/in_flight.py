@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport.redis.options import MOST_SETTLED
@@ -55,16 +54,19 @@ class InFlight:
             self._server.flush()
 
     def _post_settled(self) -> None:
-        if not self._settled:
+        settled = self._settled
+        if not settled:
             return
         tags: dict[tuple[str, str], list[str]] = {}
-        with suppress(IndexError):
-            while self._settled:  # other threads may take some, too
-                unacked, ledger, tag = self._settled.popleft()
+        try:
+            while settled:
+                unacked, ledger, tag = settled.popleft()
                 tags.setdefault((unacked, ledger), []).append(tag)
+        except IndexError:  # another thread was faster
+            pass
         requests = []
-        for (unacked, ledger), settled in tags.items():
-            what = part(*settled)
+        for (unacked, ledger), some in tags.items():
+            what = part(*some)
             # One without the other, after a crash, is tidied up by who sweeps.
             requests.append(Request("HDEL", word(unacked), what, unacked, True))
             requests.append(Request("ZREM", word(ledger), what, ledger, True))
@@ -74,8 +76,8 @@ class InFlight:
             self._server.post_all(requests)
         except BaseException:
             # In a cluster it is carried out at once: it has to be done again.
-            for keys, settled in tags.items():
-                self._settled.extend((*keys, tag) for tag in settled)
+            for keys, some in tags.items():
+                settled.extend((*keys, tag) for tag in some)
             raise
 
     def release(

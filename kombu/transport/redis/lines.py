@@ -13,7 +13,7 @@ from kombu.transport.redis.errors import ServerLost, is_lost
 from kombu.utils import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kombu.transport.redis.link import Link, Lot
 
@@ -120,12 +120,26 @@ class Lines:
         """
         self._unposted.append((data, count))
 
+    def take_posted(self) -> Sequence[Lot]:
+        """Return what was posted and not sent, for another link to send.
+
+        What turns out to be lost with it is to be handed to :meth:`keep_posted`.
+        """
+        if self.gather is not None:
+            self.gather()
+        return self._take_posted() if self._unposted else ()
+
     def _take_posted(self) -> list[Lot]:
-        """Return what was posted and not sent."""
+        unposted = self._unposted
+        if len(unposted) == 1:  # as a rule
+            try:
+                return [unposted.popleft()]
+            except IndexError:  # another thread was faster
+                return []
         lots = []
         with suppress(IndexError):
-            while self._unposted:  # other threads may take some, too
-                lots.append(self._unposted.popleft())
+            while unposted:
+                lots.append(unposted.popleft())
         return lots
 
     def flush(self) -> None:
@@ -152,7 +166,7 @@ class Lines:
         try:
             link.post(self._take_posted())
         except ServerLost:
-            self._keep_what_was_posted(link)
+            self.keep_posted(link)
             self._drop_idle()
             if not was_proven:
                 raise
@@ -160,10 +174,10 @@ class Lines:
 
     def _end(self, link: Link) -> None:
         """Close a link on which replies may come that nobody is to take for its own."""
-        self._keep_what_was_posted(link)
+        self.keep_posted(link)
         link.close()
 
-    def _keep_what_was_posted(self, link: Link) -> None:
+    def keep_posted(self, link: Link) -> None:
         """Remember commands of which nobody knows whether they were carried out."""
         self._unposted.extend(link.posted)
         link.posted.clear()
@@ -176,7 +190,7 @@ class Lines:
             lots = self._take_posted() if self._unposted else ()
             return link.exchange(data, count, lots)
         except ServerLost:
-            self._keep_what_was_posted(link)
+            self.keep_posted(link)
             # Those that wait were made at the same time, and have the same fate.
             self._drop_idle()
             if not was_proven or not (is_repeatable or link.sent_nothing):

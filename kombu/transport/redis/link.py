@@ -7,6 +7,7 @@ several, and replies are read in one go.
 from __future__ import annotations
 
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from redis import exceptions as redis_errors
@@ -14,6 +15,7 @@ from redis import exceptions as redis_errors
 from kombu.log import get_logger
 from kombu.transport.redis.errors import ServerLost
 from kombu.utils import waiting
+from kombu.utils._spin import Spin
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -42,6 +44,7 @@ class Link:
         make_connection: Returns a connection of redis-py that is not open yet.
         where: The server, for people.
         secret: What the text of an error must not show.
+        busy_wait: Seconds that an answer is looked for before its thread sleeps.
     """
 
     def __init__(
@@ -49,11 +52,16 @@ class Link:
         make_connection: Callable[[], Any],
         where: str,
         secret: str | None = None,
+        busy_wait: float = 0.0,
     ) -> None:
         self._make_connection = make_connection
         self._connection: Any = None
         self._where = where
         self._secret = secret
+        # Returns whether something can be read, without waiting.
+        self._peek: Callable[[], bool] = lambda: False
+        self._reply_spin = Spin(busy_wait)
+        self._wait_spin = Spin(busy_wait)
         self._used_at = 0.0
         #: Commands whose replies were not read yet, and their number.
         self.posted: list[Lot] = []
@@ -82,8 +90,12 @@ class Link:
             ServerLost: The connection could not be made, or was lost.
         """
         self.send(data, before)
+        try:
+            self._reply_spin.until(self._peek)
+        except (redis_errors.RedisError, OSError) as exc:
+            self._raise_lost(exc)
         if self.posted:
-            self._read_what_was_posted()
+            self.read_posted()
         return [self.read() for _ in range(count)]
 
     def post(self, lots: Sequence[Lot]) -> None:
@@ -97,9 +109,14 @@ class Link:
         """
         self.send(b"", lots)
         if len(self.posted) >= _MOST_POSTED:
-            self._read_what_was_posted()
+            self.read_posted()
 
-    def _read_what_was_posted(self) -> None:
+    def read_posted(self) -> None:
+        """Read the replies to what was posted.
+
+        Raises:
+            ServerLost: The connection was lost.
+        """
         while self.posted:
             for _ in range(self.posted[0][1]):
                 reply = self.read()
@@ -110,7 +127,7 @@ class Link:
     def finish(self) -> None:
         """Read what is owed to us, so that nothing is lost, and disconnect."""
         with suppress(ServerLost):
-            self._read_what_was_posted()
+            self.read_posted()
         self.close()
 
     def send(self, data: bytes, before: Sequence[Lot] = ()) -> None:
@@ -139,6 +156,7 @@ class Link:
                 connection = self._make_connection()
                 connection.connect()
                 self._connection = connection
+                self._peek = partial(connection.can_read, timeout=0)
             self.sent_nothing = False
             connection.send_packed_command([data])
         except (redis_errors.RedisError, OSError) as exc:
@@ -162,7 +180,7 @@ class Link:
         """
         used = self._connection
         try:
-            reply = self._open_connection().read_response()
+            reply = (used or self._open_connection()).read_response(True)
         except redis_errors.ConnectionError as exc:
             if isinstance(exc, redis_errors.BusyLoadingError):
                 return exc
@@ -186,7 +204,10 @@ class Link:
         """
         used = self._connection
         try:
-            return bool(self._open_connection().can_read(timeout=seconds))
+            connection = self._open_connection()
+            if seconds and self._wait_spin.until(self._peek, seconds):
+                return True
+            return bool(connection.can_read(timeout=seconds))
         except (redis_errors.RedisError, OSError) as exc:
             self._raise_lost(exc)
         except Exception as exc:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from kombu.transport.redis.claims import Claims
     from kombu.transport.redis.keys import Keys
+    from kombu.transport.redis.link import Lot
     from kombu.transport.redis.order import Order
     from kombu.transport.redis.server import Server
     from kombu.transport.virtual.claims import Claim
@@ -64,7 +65,7 @@ class Lookout:
     """
 
     def __init__(self, server: Server, keys: Keys, owner: str, claims: Claims) -> None:
-        self._quota = server.quota
+        self._server = server
         self._wait = BellWait(server, keys, owner)
         self._claims = claims
         self._link = server.make_link()
@@ -167,18 +168,27 @@ class Lookout:
         if order is not None:
             data += order.request.packed(False)
             self._order = order
+        lots: Sequence[Lot] = ()
+        if is_new:
+            lots = self._server.take_posted()
+        else:
+            # Behind a wait that goes on nothing is carried out.
+            self._server.flush()
         if data:
-            self._send(data, is_new)
+            self._send(data, lots, is_new)
 
-    def _send(self, data: bytes, is_whole: bool) -> None:
-        was_proven = self._link.is_proven
+    def _send(self, data: bytes, lots: Sequence[Lot], is_whole: bool) -> None:
+        """Send what is asked, and in front of it what was posted."""
+        link = self._link
+        was_proven = link.is_proven
         try:
-            self._link.send(data)
+            link.send(data, lots)
         except ServerLost:
             # It may have been lost long ago, while nobody used it.
-            if not (is_whole and was_proven and self._link.sent_nothing):
+            if not (is_whole and was_proven and link.sent_nothing):
                 raise
-            self._link.send(data)
+            link.posted.clear()
+            link.send(data, lots)
 
     def _is_answered(self, seconds: float | None) -> bool:
         """Wait for the answer; return whether it has come."""
@@ -189,8 +199,14 @@ class Lookout:
             # It is cheaper to be late than to call it off.
             is_soon = self._order is not None and self._ends_at <= now + seconds
             wait = min(seconds + _GRACE if is_soon else seconds, wait)
-        if self._link.can_read(max(wait, 0.0)):
-            return True
+        link = self._link
+        until = now + wait
+        while link.can_read(max(until - waiting.monotonic(), 0.0)):
+            if not link.posted:
+                return True
+            link.read_posted()
+        if link.posted:
+            link.read_posted()
         if waiting.monotonic() >= lost_at:
             raise ServerLost("the server does not answer")
         return False
@@ -227,6 +243,7 @@ class Lookout:
             self._claims.note_unsure(self._order)
         self._queues, self._order = (), None
         self._link.close()
+        self._server.keep_posted(self._link)
 
     # -- for those who do not wait here ------------------------------------------
 
@@ -277,4 +294,4 @@ class Lookout:
     def stop(self) -> None:
         """End the wait, and the connection."""
         self.end()
-        self._quota.give()
+        self._server.quota.give()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kombu.transport._options import InvalidTransportOption, Option
+from kombu.transport._options import BUSY_WAIT, InvalidTransportOption, Option
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -149,6 +149,7 @@ REDIS_OPTIONS = (
     Option("retry_on_timeout", "bool", None, "", "Handed to the driver."),
     Option("retry", "object", None, "", "Handed to the driver."),
     Option("retry_on_error", "list", None, "", "Handed to the driver."),
+    BUSY_WAIT,
     Option("client_name", "str", None, "", "Name that CLIENT LIST shows."),
     Option("credential_provider", "object", None, "", "Gives user and password."),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from kombu.transport.redis.resp import Part, command, part
+from kombu.transport.redis.resp import Part, bulk, command, part, word
 from kombu.transport.redis.scripts import script
 from kombu.transport.redis.server import Request
 from kombu.transport.redis.tags import ending_of
@@ -91,11 +91,22 @@ class Orders:
             has_rung: Whether the element of a bell was, or will be, taken before.
         """
         frame = self._frame_of(queues)
-        chosen = part(limit, prefix, version, int(has_rung)).data
-        ending = frame.ending
-        arguments = Part(4 + ending.number, chosen + ending.data)
-        data = b"%b%b" % (frame.beginning, arguments.data)
-        return Request("claim", frame.keys, arguments, frame.base, data=data)
+        count, ending = frame.ending
+        arguments = b"%b%b%b$1\r\n%d\r\n%b" % (
+            word(str(limit)).data,
+            bulk(prefix),
+            bulk(version),
+            has_rung,
+            ending,
+        )
+        return Request(
+            "claim",
+            frame.keys,
+            Part(4 + count, arguments),
+            frame.base,
+            False,
+            frame.beginning + arguments,
+        )
 
     def _frame_of(self, queues: tuple[str, ...]) -> _Frame:
         levels = [self._levels_of(queue) for queue in queues]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from kombu.exceptions import InvalidURL
 from kombu.transport._tls import InvalidTLS, named_options
+from kombu.utils._spin import SPIN
 from kombu.utils.imports import symbol_by_name
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Parameters(NamedTuple):
         common: The other arguments of redis-py's connections.
         secret: The password, which no text may show.
         channel_class: Names the classes of connections.
+        busy_wait: Seconds that an answer is looked for before its thread sleeps.
     """
 
     host: str | None
@@ -57,6 +59,7 @@ class Parameters(NamedTuple):
     common: dict[str, Any]
     secret: str | None
     channel_class: Any
+    busy_wait: float
 
     @classmethod
     def of(
@@ -112,6 +115,7 @@ class Parameters(NamedTuple):
             common,
             _secret_of(common),
             channel_class,
+            options.get("busy_wait", SPIN),
         )
 
     @property

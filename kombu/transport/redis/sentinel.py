@@ -82,7 +82,9 @@ class SentinelTransport(ManyHosts, Transport):
         make = driver.SentinelConnectionPool
         pool = make(name, sentinel, ssl=parameters.uses_tls, **arguments)
         where = f"Redis, master {name!r}, database {parameters.database}"
-        return lambda: Link(pool.make_connection, where, parameters.secret)
+        return lambda: Link(
+            pool.make_connection, where, parameters.secret, parameters.busy_wait
+        )
 
     def _compat_prefix(self) -> str | None:
         if not self._options().get("sentinel_fanout_compat"):

@@ -14,7 +14,7 @@ from kombu.transport.redis.scripts import script
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from kombu.transport.redis.link import Link
+    from kombu.transport.redis.link import Link, Lot
     from kombu.transport.redis.resp import Argument
 
 __all__ = ("Request", "Server")
@@ -49,7 +49,9 @@ class Request(NamedTuple):
         if self.data and not whole:
             return self.data
         if self.is_plain:
-            return command(word(self.name), self.keys, self.arguments)
+            (number, keys), (count, arguments) = self.keys, self.arguments
+            name = word(self.name).data
+            return b"*%d\r\n%b%b%b" % (1 + number + count, name, keys, arguments)
         called = script(self.name, rings_by_channel)
         return command(*called.call(self.keys, self.arguments, whole=whole))
 
@@ -146,6 +148,17 @@ class Server:
             ServerLost: The server can not be reached.
         """
         self._lines.flush()
+
+    def take_posted(self) -> Sequence[Lot]:
+        """Return what was posted and not sent, for a link of the caller's to send.
+
+        If that link is lost, :meth:`keep_posted` is to be called.
+        """
+        return self._lines.take_posted()
+
+    def keep_posted(self, link: Link) -> None:
+        """Send again what was posted by *link*, which was lost."""
+        self._lines.keep_posted(link)
 
     def run_packed(self, data: bytes) -> Any:
         """Have one command carried out, once; return the reply, be it an error.

@@ -34,6 +34,8 @@ class Soundings:
         self.has_found = False
         # When the next message is due that rests in queues.
         self._dues: dict[tuple[str, ...], float | None] = {}
+        #: Whether messages rest in queues that were looked into.
+        self.are_some_resting = False
         # When queues were left empty, whose bells nobody has heard since.
         self._emptied: dict[str, float] = {}
         # Queues whose bells we may have taken the element of.
@@ -118,10 +120,15 @@ class Soundings:
         if queues not in self._dues and len(self._dues) > 100:
             self._dues.clear()
         self._dues[queues] = due
+        self.are_some_resting = due is not None or any(
+            one is not None for one in tuple(self._dues.values())
+        )
 
     @property
     def next_due(self) -> float | None:
         """When the next message is due that rests in queues that were looked into."""
+        if not self.are_some_resting:
+            return None
         # One that is long past is that of a queue of which nothing may be claimed.
         past = self._clock.now() - 1.0
         dues = tuple(self._dues.values())

@@ -194,7 +194,12 @@ class Transport(WakingTransport):
         from kombu.transport.redis.link import Link
 
         parameters = self.parameters
-        return lambda: Link(parameters.connection, parameters.where, parameters.secret)
+        return lambda: Link(
+            parameters.connection,
+            parameters.where,
+            parameters.secret,
+            parameters.busy_wait,
+        )
 
     def _compat_prefix(self) -> str | None:
         return None

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from kombu.transport import virtual
 from kombu.transport.redis.options import LONGEST_WAIT
+from kombu.transport.redis.ordering import OrderingTransport
+from kombu.transport.redis.routine import Routine
+from kombu.transport.virtual.storage import Empty, EmptyInCallback
 from kombu.utils import waiting
+from kombu.utils.deadline import Deadline
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from kombu.transport.redis.broker import RedisBroker
     from kombu.transport.redis.lookout import Lookout
-    from kombu.transport.redis.order import Order
     from kombu.transport.virtual.claims import Claim
 
 __all__ = ("WakingTransport",)
@@ -43,27 +43,20 @@ class _Calm(NamedTuple):
     ends_at: float | None
 
 
-class WakingTransport(virtual.Transport):
+class WakingTransport(OrderingTransport):
     """The part of the transport that waits for messages."""
 
     polling_interval = None
     is_woken_by_store = True
 
-    _broker: RedisBroker | None = None
-
     #: What was known when it was last asked what there is to do.
     _calm: _Calm | None = None
 
-    #: The channel that all messages are for; None if there are several, or none.
-    _consuming_alone: Any = None
+    #: How to wait again, where that is all there is to do.
+    _routine: Routine | None = None
 
     #: The queues that the next wait is for.
     _awaited: tuple[str, ...] = ()
-
-    @property
-    def broker(self) -> RedisBroker:
-        """The server, opened when it is first asked for."""
-        raise NotImplementedError
 
     # -- looks that can be saved --------------------------------------------------
 
@@ -84,16 +77,18 @@ class WakingTransport(virtual.Transport):
             bell.was_silent = False
 
     def _idle(self) -> float | None:
+        turnout = self._turnout
         pause = self._pause()
         put_off = self._put_off()
         if put_off:
             # What is acknowledged meanwhile goes together, too.
             self._awaited = ()
             return put_off if pause is None else min(pause, put_off)
-        self.broker.server.flush()
+        queues = self._awaited = self._queues_to_wait_for()
+        if not queues or self._lookout() is None:
+            self.broker.server.flush()  # else the wait does that
         if pause is not None:
             pause = min(pause, _LONGEST_PAUSE)
-        queues = self._awaited = self._queues_to_wait_for()
         if not self._callbacks:
             return pause
         if not queues:
@@ -105,6 +100,7 @@ class WakingTransport(virtual.Transport):
         if self.broker.fanout.has_arrivals():
             return 0.0
         bell.arm(queues)
+        self._routine = self._make_routine(queues, turnout)
         if self.broker.server.is_cluster:
             # What rings while nobody listens is not kept.
             pause = LONGEST_WAIT if pause is None else min(pause, LONGEST_WAIT)
@@ -140,6 +136,21 @@ class WakingTransport(virtual.Transport):
                 queues.update(dict.fromkeys(channel._claimable(active, room)))
         return tuple(queues)
 
+    def _make_routine(self, queues: tuple[str, ...], turnout: int) -> Routine | None:
+        """Return how to wait for *queues* again, if that is all there is to do.
+
+        Arguments:
+            queues: The queues.
+            turnout: Number of changes of consumers that they take into account.
+        """
+        calm, channel, lookout = self._calm, self._consuming_alone, self._lookout()
+        version = None if channel is None else channel._known_version()
+        if calm is None or calm.ends_at is not None or lookout is None or not version:
+            return None
+        return Routine(
+            calm.until, turnout, self.broker, lookout, channel, queues, version
+        )
+
     # -- waiting -------------------------------------------------------------------
 
     def drain_events(
@@ -148,7 +159,46 @@ class WakingTransport(virtual.Transport):
         """Deliver one message (see the kernel's transport)."""
         if timeout is not None and timeout <= 0:
             self._look_in_any_case()
+        elif self._routine is not None:
+            deadline = Deadline(timeout)
+            if self._wait_as_before(self._routine, timeout):
+                return
+            timeout = deadline.remaining()
         super().drain_events(connection, timeout, **kwargs)
+
+    def _wait_as_before(self, routine: Routine, seconds: float | None) -> bool:
+        """Wait for a message, and deliver it; return whether there was one.
+
+        Arguments:
+            routine: What is known to be done.
+            seconds: How long to wait at most.
+        """
+        if not routine.holds(self):
+            return False
+        channel = routine.channel
+        if channel._qos._settled:
+            channel._qos.flush()
+        order = self._order(channel)
+        if order is None or len(order.queues) != len(routine.queues):
+            return False
+
+        def receive(claims: list[Claim]) -> None:
+            self._receive(channel, claims)
+
+        routine.lookout.wait(routine.queues, order, receive, seconds, self._waiter)
+        if self._is_closed:
+            self._raise_closed()
+        if not channel._claimed:
+            return False
+        try:
+            channel.drain_events()
+        except Empty:
+            return False
+        except EmptyInCallback as exc:
+            raise exc.error from None
+        if channel._claimed:
+            self._pass_on()
+        return True
 
     def on_readable(self, fileno: Any = None, loop: Any = None) -> None:
         """Deliver what is there, without waiting; the arguments have no effect."""
@@ -180,62 +230,12 @@ class WakingTransport(virtual.Transport):
             self._receive(channel, claims)
 
         if not lookout.wait(queues, order, receive, remaining, self._waiter):
+            self.broker.server.flush()
             pause = _BLIND_INTERVAL
             super()._wait(pause if remaining is None else min(remaining, pause))
 
     def _lookout(self) -> Lookout | None:
         return None if self._broker is None else self._broker.lookout()
-
-    def _add_consumer(self, queue: str, channel: Any) -> None:
-        super()._add_consumer(queue, channel)
-        self._find_who_consumes()
-
-    def _remove_consumer(self, queue: str, channel: Any) -> None:
-        super()._remove_consumer(queue, channel)
-        self._find_who_consumes()
-
-    def _find_who_consumes(self) -> None:
-        with self._lock:
-            callbacks = self._callbacks.values()
-            consuming = {channel for each in callbacks for channel in each.channels}
-            is_one = len(consuming) == 1
-            self._consuming_alone = consuming.pop() if is_one else None
-
-    def _order(self, channel: Any) -> Order | None:
-        """Return what *channel* claims as soon as there is a message.
-
-        None if that can not be said before.
-        """
-        version = channel._known_version()
-        if version is None or channel._selective or not channel._is_flowing:
-            return None
-        room = channel._qos.room()
-        queues = channel._claimable(tuple(channel._active_queues), room)
-        if not queues:
-            return None
-        limit = channel._batch if room is None else room or channel.claim_limit
-        if len(queues) > 1:
-            queues = channel._in_turn(queues)
-        claims = self.broker.claims
-        return claims.order(tuple(queues), limit, version.ours, has_rung=True)
-
-    def _receive(self, channel: Any, claims: list[Claim]) -> None:
-        """Have *channel* deliver *claims* next, if it still consumes."""
-        channel._served_last = claims[-1].queue
-        channel._qos.filled_at = waiting.monotonic()
-        channel._claimed.extend(claims)
-        if channel.closed:
-            for claim in claims:
-                with suppress(ValueError):  # it has given it back
-                    channel._claimed.remove(claim)
-            # If it has given them back already, they are left alone.
-            self.broker.claims.release(claims, self.level_of)
-        elif not channel._is_flowing:
-            channel._qos.give_back_claimed()
-        else:
-            for queue in {claim.queue for claim in claims}:
-                if queue not in channel._by_queue:
-                    channel._qos.give_back_claimed(queue)
 
     def _flush(self) -> None:
         super()._flush()
@@ -282,9 +282,3 @@ class WakingTransport(virtual.Transport):
         super()._stop_loop()
         if was_in_loop and self._broker is not None:
             self._broker.change_bell()
-
-    # -- supplied by the transport ---------------------------------------------------
-
-    def level_of(self, queue: str, envelope: Any) -> int:
-        """Return the level of *envelope* in *queue*."""
-        raise NotImplementedError

@@ -13,7 +13,8 @@
 -- ARGV  1 most messages; 2 prefix of the tags; 3 version that the consumer knows, or *
 --       for any; 4 whether the consumer has taken the element of a bell (1 or 0);
 --       5 seconds of the lease; 6 separator;
---       then for each queue: how many lists; the ending of an in-flight value; its name
+--       then for each queue (7 8 9 of the first): how many lists; the ending of an
+--       in-flight value; its name
 -- Returns a text, and then the messages.  The text has five parts, with semicolons
 -- between them: the version; the time (microseconds); when the next message is due (ms,
 -- or nothing); 1 if messages are left, 0 if not, nothing if that is not known; and the
@@ -30,7 +31,41 @@ if ARGV[3] ~= '*' and ARGV[3] ~= version then
 end
 
 local limit, prefix = tonumber(ARGV[1]), ARGV[2]
-local deadline = format('%.6f', time[1] + time[2] / 1000000 + ARGV[5])
+local deadline = time[1] + time[2] / 1000000 + ARGV[5]
+
+-- Servers that tell their release can pop several at once (6.2 can, and does not tell).
+local pops_many = redis.REDIS_VERSION_NUM ~= nil
+
+-- As a rule there is one queue, with messages of one level.
+if #ARGV == 9 and pops_many and call('EXISTS', KEYS[6], unpack(KEYS, 9)) == 0 then
+  local messages = call('RPOP', KEYS[8], limit) or {}
+  local taken, left = #messages, '0'
+  if taken == 1 then
+    local tag = prefix .. ':00001:' .. ARGV[9]
+    call('HSET', KEYS[1], tag, '[' .. messages[1] .. ARGV[8])
+    call('ZADD', KEYS[2], deadline, tag)
+  elseif taken > 1 then
+    local values, scores = {}, {}
+    for place = 1, taken do
+      local tag = prefix .. format(':%05d:', place) .. ARGV[9]
+      values[2 * place - 1], values[2 * place] = tag, '[' .. messages[place] .. ARGV[8]
+      scores[2 * place - 1], scores[2 * place] = deadline, tag
+    end
+    call('HSET', KEYS[1], unpack(values))
+    call('ZADD', KEYS[2], unpack(scores))
+  end
+  if taken < limit then
+    call('DEL', KEYS[5])
+  elseif ARGV[4] == '0' then
+    left = ''
+  elseif call('EXISTS', KEYS[8]) == 1 then
+    left = '1'
+    ring(KEYS[5])
+  end
+  local counts = taken > 0 and ';1:' .. taken or ';'
+  return {version .. ';' .. now .. ';;' .. left .. counts, unpack(messages)}
+end
+
 local reply, values, scores, count = {''}, {}, {}, 0
 
 local function enter_all()
@@ -38,9 +73,6 @@ local function enter_all()
   call('ZADD', KEYS[2], unpack(scores))
   values, scores = {}, {}
 end
-
--- Servers that tell their release can pop several at once (6.2 can, and does not tell).
-local pops_many = redis.REDIS_VERSION_NUM ~= nil
 
 local function pop(list, want)
   if pops_many then
@@ -115,11 +147,7 @@ for _, queue in ipairs(queues) do
   if queue.is_empty then
     call('DEL', queue.bell)
   elseif ARGV[4] == '1' or queue.has_brought then
-    local has_more = false
-    for place = queue.first, queue.last do
-      has_more = has_more or call('EXISTS', KEYS[place]) == 1
-    end
-    if has_more then
+    if call('EXISTS', unpack(KEYS, queue.first, queue.last)) > 0 then
       left = '1'
       ring(queue.bell)
     end

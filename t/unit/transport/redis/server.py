@@ -515,7 +515,7 @@ class FakeConnection:
                 self._changed.wait(timeout)
             return bool(self._replies) or self.is_cut
 
-    def read_response(self, **kwargs):
+    def read_response(self, disable_decoding=False, **kwargs):
         with self._changed:
             while not self._replies and not self.is_cut:
                 if self.server.clock is not None:

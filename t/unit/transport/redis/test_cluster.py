@@ -36,6 +36,7 @@ class Nodes:
 
 class FakeParameters:
     secret = None
+    busy_wait = 0.0
 
     def __init__(self, nodes):
         self.connection = nodes.connection

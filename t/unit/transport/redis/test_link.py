@@ -176,7 +176,7 @@ class test_closing:
     def test_in_the_middle_of_it_the_driver_shows_that_in_many_ways(
         self, link, server, error
     ):
-        def fail(**kwargs):
+        def fail(*args, **kwargs):
             link.close()
             raise error
 
@@ -189,7 +189,7 @@ class test_closing:
                 use()
 
     def test_other_failures_of_the_driver_are_told(self, link, server):
-        def fail(**kwargs):
+        def fail(*args, **kwargs):
             raise ValueError("no")
 
         link.exchange(PING, 1)

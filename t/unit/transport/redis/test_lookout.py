@@ -767,3 +767,62 @@ def test_need_not_be_armed(watch, server):
     watch.lookout.arm(("q",))
 
     assert not server.calls
+
+
+class test_acknowledgements:
+    @pytest.fixture
+    def taken(self, watch, server):
+        """A message that was claimed, and is done with."""
+        fill(server, "q", "a")
+        (claim,) = watch.claims.claim(("q",), 1)
+        watch.claims.settle([claim])
+        server.calls.clear()
+        return claim
+
+    def test_go_in_front_of_the_wait(self, watch, server, clock, taken):
+        server.meanwhile.append(lambda: watch.put("b"))
+
+        watch.wait()
+
+        assert server.names() == ["HDEL", "ZREM", "BLPOP", "put", "claim"]
+        assert bodies(watch.found) == ["b"]
+        assert taken.token not in server.hashes["unacked"]
+        verbs = [words[0] for words in watch.connection.sent]
+        assert verbs == [b"HDEL", b"ZREM", b"BLPOP", b"EVALSHA"]
+
+    def test_do_not_end_a_short_wait(self, watch, server, clock, taken):
+        watch.wait(0.1)
+
+        assert clock.now == pytest.approx(1000.1)
+        assert server.waiting
+
+    def test_go_by_another_way_while_a_wait_goes_on(self, watch, server, clock):
+        watch.begin()
+        fill(server, "r", "a")
+        watch.claims.settle(watch.claims.claim(("r",), 1))
+        server.calls.clear()
+
+        watch.wait(0.1)
+
+        assert server.names() == ["HDEL", "ZREM"]
+        assert not server.hashes["unacked"]
+        assert server.waiting
+
+    def test_are_sent_again_if_the_connection_is_lost(
+        self, watch, server, clock, taken
+    ):
+        watch.wait(0.1)  # now it is open
+        watch.lookout.end()
+        watch.lookout._is_blind_until = 0.0
+        watch.claims.settle([taken])
+
+        def vanish(call):
+            return exceptions.ConnectionError("cut")
+
+        server.answers["HDEL"].append(vanish)
+        watch.wait()
+        server.calls.clear()
+
+        watch.redis.flush()
+
+        assert server.names() == ["HDEL", "ZREM"]

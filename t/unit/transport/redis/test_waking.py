@@ -633,6 +633,130 @@ class test_idling:
         assert consuming.transport._idle() == found
 
 
+class test_waiting_as_before:
+    @pytest.fixture
+    def routine(self, consuming, server, clock):
+        """One that waits again and again."""
+        consuming.consume()
+        consuming.look()
+        self.receive(consuming, server, "a")
+        routine = consuming.transport._routine
+        assert routine.holds(consuming.transport)
+        return routine
+
+    def receive(self, consuming, server, body):
+        server.meanwhile.append(lambda: consuming.put(body))
+        consuming.drain(5)
+        assert consuming.bodies[-1] == body.encode()
+
+    def test_nothing_is_looked_for_but_by_the_wait(self, consuming, server, routine):
+        transport = consuming.transport
+        transport._idle = transport._drain_any = None  # would fail
+
+        self.receive(consuming, server, "b")
+
+        assert server.names()[-3:] == ["BLPOP", "put", "claim"]
+
+    def test_what_is_acknowledged_goes_with_it(self, consuming, server, clock):
+        consuming.consume(no_ack=False)
+        consuming.look()
+        for body in "abc":
+            self.receive(consuming, server, body)
+            consuming.found[-1].channel.basic_ack(consuming.found[-1].delivery_tag)
+        assert consuming.transport._routine
+        server.calls.clear()
+
+        self.receive(consuming, server, "d")
+
+        assert server.names() == ["HDEL", "ZREM", "BLPOP", "put", "claim"]
+
+    def test_time_runs_out(self, consuming, clock, routine):
+        before = clock.now
+
+        with pytest.raises(TimeoutError):
+            consuming.drain(5)
+
+        assert clock.now == pytest.approx(before + 5, abs=0.01)
+
+    def test_what_was_claimed_besides_wakes_other_threads(
+        self, consuming, server, clock, routine
+    ):
+        def put_two():
+            fill(server, "q", "b")
+            consuming.put("c")
+
+        server.meanwhile.append(put_two)
+
+        consuming.drain(5)
+
+        assert consuming.transport._waiter._is_woken
+
+    @pytest.mark.parametrize(
+        "change",
+        [
+            lambda c, clock: c.consume("r"),
+            lambda c, clock: c.channel.basic_cancel("tag-q"),
+            lambda c, clock: setattr(clock, "now", clock.now + 0.2),
+            lambda c, clock: c.broker.change_bell(),
+            lambda c, clock: c.broker.claims._note_due(("q",), clock.now + 9.0),
+            lambda c, clock: c.broker.claims.have_rung(("q",)),
+            lambda c, clock: c.broker.lookout().hurry(),
+            lambda c, clock: setattr(c.broker.claims, "seen_version", b"other"),
+            lambda c, clock: c.transport._threads.clear(),
+        ],
+        ids=[
+            "another consumer",
+            "no consumer",
+            "time",
+            "another bell",
+            "a message that rests",
+            "a bell that rang",
+            "old peers",
+            "another topology",
+            "a thread without lease",
+        ],
+    )
+    def test_it_ends_when_something_changes(self, consuming, clock, routine, change):
+        change(consuming, clock)
+
+        now = consuming.transport._routine
+        assert now is None or not now.holds(consuming.transport)
+
+    def test_flow_that_is_suspended_ends_it(self, consuming, clock, routine):
+        consuming.channel.flow(False)
+        consuming.put("b")
+
+        with pytest.raises(TimeoutError):
+            consuming.drain(1)
+
+        assert consuming.bodies == [b"a"]
+
+    def test_error_in_a_callback_is_told(self, consuming, server, clock, routine):
+        class Trouble(Exception):
+            pass
+
+        def receive(message):
+            raise Trouble
+
+        consuming.channel._by_queue["q"][0].callback = receive
+        server.meanwhile.append(lambda: consuming.put("b"))
+
+        with pytest.raises(Trouble):
+            consuming.drain(5)
+
+    def test_who_waits_is_told_that_it_was_closed(
+        self, consuming, server, clock, routine
+    ):
+        def close():
+            consuming.transport._is_closed = True
+            consuming.transport.wake()
+
+        server.meanwhile.append(close)
+
+        with pytest.raises(RecoverableConnectionError):
+            consuming.drain(5)
+
+
 class test_old_peers:
     def test_are_looked_for_more_often(self, consuming, clock):
         consuming.consume()
