@@ -11,6 +11,7 @@ import pytest
 from kombu.connection import Connection
 from kombu.testing import Harness
 from kombu.testing.conformance import *  # noqa: F403
+from kombu.transport._amqp.options import Options
 from t.brokers.fixtures import rabbitmq  # noqa: F401
 
 
@@ -21,6 +22,7 @@ class RabbitMQHarness(Harness):
         # Each publish waits for its confirmation: what was published is there.
         options = {"confirm_publish": True}
         super().__init__(url, options, patience=20.0, idle=0.2)
+        self.gathered_acks = Options.gathered_acks
         self._server = server
 
     def kill_broker(self):

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from amqp import Connection as AMQPConnection
 from amqp import exceptions as amqp_errors
 
+from kombu.transport._amqp.acknowledging import GatheredAcks
 from kombu.transport._amqp.answering import Answering
 from kombu.transport._amqp.blocking import Blocking
 from kombu.transport._amqp.channel import Channel as OurChannel
@@ -106,6 +107,7 @@ class Connection(
         #: The thread that keeps heartbeats, if there is one.
         self.keeper: HeartbeatKeeper | None = None
         self.options = options or Options()
+        self.acks = GatheredAcks(self.send, self.options.gathered_acks)
         self.blocked_reason: str | None = None
         super().__init__(*args, ssl=tls is not None, **kwargs)
 
@@ -164,7 +166,9 @@ class Connection(
         """Take over the socket, which is connected."""
         transport = self._transport
         spin = Spin(self.options.busy_wait)
-        wire = self._wire = Wire(transport.sock, self._absorb, self._patience, spin)
+        wire = self._wire = Wire(
+            transport.sock, self._absorb, self._patience, spin, self.acks
+        )
         return wire
 
     def _on_tune(self, *args: Any, **kwargs: Any) -> Any:
@@ -233,6 +237,21 @@ class Connection(
         except (ConnectionLost, BrokenFrame) as exc:
             self._fail(exc)
             raise
+
+    def acknowledge(self, channel: Any, frame: bytes) -> None:
+        """Send *frame*, which acknowledges messages of *channel*, or do so soon.
+
+        Raises:
+            ConnectionLost: The connection is lost.
+            ChannelError: The broker has closed the channel.
+        """
+        acks = self.acks
+        if acks.is_early(len(self.deliveries)):
+            self._raise_if_lost()
+            channel.check_open()
+            acks.put(channel, frame)
+        else:
+            self.send((frame,), None, channel.check_open)
 
     def _patience(self) -> float | None:
         """Return the seconds that the broker may take nothing; None for any."""

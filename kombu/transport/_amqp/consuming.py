@@ -97,8 +97,7 @@ class Consuming:
         """Acknowledge a message, or all up to it."""
         connection = self._connection_in_use()
         tag = self._wire_tag(delivery_tag)
-        frame = ack_frame(self.channel_id, tag, multiple)
-        connection.send((frame,), None, self.check_open)
+        connection.acknowledge(self, ack_frame(self.channel_id, tag, multiple))
 
     def basic_reject(
         self, delivery_tag: int, requeue: bool = False, argsig: str = ""

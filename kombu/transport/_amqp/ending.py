@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable, Iterator
 
+    from kombu.transport._amqp.acknowledging import GatheredAcks
     from kombu.transport._amqp.deliveries import Deliveries
     from kombu.transport._amqp.options import Options
     from kombu.transport._amqp.outbox import Outbox
@@ -35,6 +36,7 @@ class Ending:
     """Heartbeats, and the end: closing, losing and dropping the connection."""
 
     channels: dict[int, Any] | None
+    acks: GatheredAcks
     deliveries: Deliveries
     options: Options
     outbox: Outbox
@@ -129,6 +131,7 @@ class Ending:
             if self._loop_calls is None:
                 wire.drop()
         self.deliveries.clear()
+        self.acks.end()
         for channel in channels:
             channel.on_connection_lost(error)
         with self._condition:
@@ -196,6 +199,7 @@ class Ending:
         """Drop the connection without a word: another process may use it."""
         if self._error is None:
             self._error = ConnectionLost("the connection was given up")
+        self.acks.end()
         wire = self._wire
         if wire is not None:
             wire.drop()

@@ -59,6 +59,14 @@ OWN_OPTIONS = (
     DECLARE_POLICY,
     HEARTBEAT_KEEPER,
     BUSY_WAIT,
+    Option(
+        "gathered_acks",
+        "int",
+        64,
+        "",
+        "Most acknowledgements that wait, for 5 ms, to be sent together, while other "
+        "messages wait to be delivered; 0 to send each at once.",
+    ),
     Option("connection_name", "str", None, "", "What the broker calls it."),
 )
 
@@ -84,6 +92,7 @@ class Options:
     declare_policy: str = "strict"
     heartbeat_keeper: bool = True
     busy_wait: float = SPIN
+    gathered_acks: int = 64
     connection_name: str | None = None
 
     @classmethod

@@ -19,6 +19,7 @@ from kombu.utils import waiting
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from kombu.transport._amqp.acknowledging import Ack, GatheredAcks
     from kombu.utils._spin import Spin
 
 
@@ -91,11 +92,13 @@ class Wire:
         while_full: Callable[[], None],
         limit: Callable[[], float | None],
         spin: Spin,
+        acks: GatheredAcks,
     ) -> None:
         sock.setblocking(False)
         self.sock = sock
         self._while_full = while_full
         self._limit = limit
+        self._acks = acks
         self._lock = threading.Lock()
         self._would_block: tuple[type[BaseException], ...] = (BlockingIOError,)
         # One side of TLS can not be used by two threads at once.
@@ -127,10 +130,10 @@ class Wire:
         timeout: float | None = None,
         before: Callable[[], Callable[[], None] | None] | None = None,
     ) -> None:
-        """Send *parts* as one piece.
+        """Send *parts* as one piece, behind the acknowledgements that were gathered.
 
         Arguments:
-            parts: Bytes, or views of bytes.
+            parts: Bytes, or views of bytes; there may be none.
             timeout: Seconds that may pass while the broker takes nothing.
             before: Called when the lock is held: what has to be in the order of
                 sending; what it returns is called if nothing was sent after all.
@@ -141,12 +144,17 @@ class Wire:
         """
         with self._lock:
             undo = before() if before is not None else None
+            acks: Sequence[Ack] = ()
+            if self._acks:
+                acks = self._acks.take()
+                parts = (b"".join([frame for _, _, frame in acks]), *parts)
             try:
                 if len(parts) == 1 or sum(map(len, parts)) <= _JOINED:
                     self._send_piece(b"".join(parts), timeout, 0)
                 else:
                     self._send_views(parts, timeout)
             except TimeoutError:
+                self._acks.put_back(acks)
                 if undo is not None:
                     undo()
                 raise

@@ -9,13 +9,13 @@ from kombu.log import get_logger
 from kombu.transport import base
 from kombu.transport._options import InvalidTransportOption
 from kombu.transport.virtual.attendance import Attendance
-from kombu.transport.virtual.flusher import Flusher
 from kombu.transport.virtual.foreign_records import ForeignRecords
 from kombu.transport.virtual.keeper import Keeper
 from kombu.transport.virtual.local_records import LocalRecords
 from kombu.transport.virtual.sweeper import SWEEPS_PER_LEASE, Sweeper
 from kombu.transport.virtual.topology import SharedTopology
 from kombu.utils import waiting
+from kombu.utils._flusher import Flusher
 from kombu.utils.identity import unique_id
 from kombu.utils.objects import cached_property
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import threading
 
-from kombu.transport.virtual.flusher import Flusher
+from kombu.utils._flusher import Flusher
 
 PATIENCE = 10.0
 

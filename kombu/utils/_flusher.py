@@ -1,4 +1,4 @@
-"""The thread that sends acknowledgements which were gathered and not sent yet.
+"""The thread that sends what was gathered and not sent yet: acknowledgements.
 
 Without it they would wait for the next message, or the end of a long callback.
 """
@@ -26,10 +26,12 @@ class Flusher(Repeater):
 
     Arguments:
         transport: The transport.
+        patience: Seconds that an acknowledgement may wait for others.
     """
 
-    def __init__(self, transport: Any) -> None:
+    def __init__(self, transport: Any, patience: float = PATIENCE) -> None:
         self._is_due = False
+        self._patience = patience
         super().__init__(transport, _REST, "kombu-flusher")
 
     def soon(self) -> None:
@@ -41,7 +43,7 @@ class Flusher(Repeater):
     def look_after(self, transport: Any) -> bool:
         """Wait for more, and send all."""
         if self._is_due:
-            self._waiter.wait(PATIENCE)  # or until it is stopped
+            self._waiter.wait(self._patience)  # or until it is stopped
             self._is_due = False
             try:
                 transport._flush()

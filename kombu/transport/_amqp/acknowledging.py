@@ -1,0 +1,111 @@
+"""Acknowledgements that wait for company.
+
+To send each by itself costs more than all else that there is to do for a small message.
+While others wait to be delivered, more will be acknowledged soon: they go together, in
+front of whatever is sent next, or within 5 ms.
+"""
+
+from __future__ import annotations
+
+import atexit
+import threading
+import weakref
+from collections import deque
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from kombu.utils._flusher import Flusher
+from kombu.utils._forking import process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+__all__ = ("Ack", "GatheredAcks")
+
+#: Seconds that one waits for others at most.
+_PATIENCE = 0.005
+
+#: A channel, what its tags are counted from, and the frame.
+Ack = tuple[Any, int, bytes]
+
+#: All that have gathered some.
+_gathering: weakref.WeakSet[GatheredAcks] = weakref.WeakSet()
+
+
+class GatheredAcks:
+    """Acknowledgements of one connection that were not sent yet, in their order.
+
+    Arguments:
+        send: Sends frames, and these before them.
+        most: Most that wait (``gathered_acks``).
+    """
+
+    def __init__(self, send: Callable[[tuple[()]], None], most: int) -> None:
+        self._send = send
+        self._most = most
+        self._waiting: deque[Ack] = deque()
+        self._pid = process.pid
+        self._lock = threading.Lock()
+        self._flusher: Flusher | None = None
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__}: {len(self._waiting)} waiting>"
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+    def is_early(self, undelivered: int) -> bool:
+        """Return whether one more had better wait.
+
+        Arguments:
+            undelivered: How many messages wait to be delivered.  What comes when there
+                is room again is to be here before the last of them is.
+        """
+        count = len(self._waiting)
+        return count < undelivered and count < self._most and self._pid == process.pid
+
+    def put(self, channel: Any, frame: bytes) -> None:
+        """Keep *frame*, which acknowledges messages of *channel*."""
+        self._waiting.append((channel, channel._base, frame))
+        (self._flusher or self._make_flusher()).soon()
+
+    def _make_flusher(self) -> Flusher:
+        with self._lock:
+            if self._flusher is None:
+                _gathering.add(self)
+                self._flusher = Flusher(self, _PATIENCE)
+            return self._flusher
+
+    def take(self) -> list[Ack]:
+        """Return those whose channel was not closed meanwhile; none is kept."""
+        waiting, taken = self._waiting, []
+        with suppress(IndexError):
+            while waiting:
+                ack = waiting.popleft()
+                channel, base, _ = ack
+                if channel._base == base and not channel._is_to_reopen:
+                    taken.append(ack)
+        return taken
+
+    def put_back(self, acks: Sequence[Ack]) -> None:
+        """Keep *acks*, which could not be sent, in front of the others."""
+        self._waiting.extendleft(reversed(acks))
+
+    def _flush(self) -> None:
+        """Send them; called by the flusher."""
+        if self._waiting and self._pid == process.pid:
+            self._send(())
+
+    def end(self) -> None:
+        """Forget them: the connection is lost, and the messages come again."""
+        self._waiting.clear()
+        flusher, self._flusher = self._flusher, None
+        if flusher is not None and self._pid == process.pid:
+            flusher.stop()
+
+
+@atexit.register
+def _flush_all() -> None:
+    for acks in tuple(_gathering):
+        with suppress(Exception):  # then the messages come again
+            acks._flush()
