@@ -43,16 +43,17 @@ class GatheredAcks:
     def __init__(self, send: Callable[[tuple[()]], None], most: int) -> None:
         self._send = send
         self._most = most
-        self._waiting: deque[Ack] = deque()
+        #: Those that wait.
+        self.waiting: deque[Ack] = deque()
         self._pid = process.pid
         self._lock = threading.Lock()
         self._flusher: Flusher | None = None
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {len(self._waiting)} waiting>"
+        return f"<{type(self).__name__}: {len(self.waiting)} waiting>"
 
     def __len__(self) -> int:
-        return len(self._waiting)
+        return len(self.waiting)
 
     def is_early(self, undelivered: int) -> bool:
         """Return whether one more had better wait.
@@ -61,12 +62,12 @@ class GatheredAcks:
             undelivered: How many messages wait to be delivered.  What comes when there
                 is room again is to be here before the last of them is.
         """
-        count = len(self._waiting)
+        count = len(self.waiting)
         return count < undelivered and count < self._most and self._pid == process.pid
 
     def put(self, channel: Any, frame: bytes) -> None:
         """Keep *frame*, which acknowledges messages of *channel*."""
-        self._waiting.append((channel, channel._base, frame))
+        self.waiting.append((channel, channel._base, frame))
         (self._flusher or self._make_flusher()).soon()
 
     def _make_flusher(self) -> Flusher:
@@ -78,7 +79,7 @@ class GatheredAcks:
 
     def take(self) -> list[Ack]:
         """Return those whose channel was not closed meanwhile; none is kept."""
-        waiting, taken = self._waiting, []
+        waiting, taken = self.waiting, []
         with suppress(IndexError):
             while waiting:
                 ack = waiting.popleft()
@@ -89,16 +90,16 @@ class GatheredAcks:
 
     def put_back(self, acks: Sequence[Ack]) -> None:
         """Keep *acks*, which could not be sent, in front of the others."""
-        self._waiting.extendleft(reversed(acks))
+        self.waiting.extendleft(reversed(acks))
 
     def _flush(self) -> None:
         """Send them; called by the flusher."""
-        if self._waiting and self._pid == process.pid:
+        if self.waiting and self._pid == process.pid:
             self._send(())
 
     def end(self) -> None:
         """Forget them: the connection is lost, and the messages come again."""
-        self._waiting.clear()
+        self.waiting.clear()
         flusher, self._flusher = self._flusher, None
         if flusher is not None and self._pid == process.pid:
             flusher.stop()

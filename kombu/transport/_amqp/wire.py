@@ -145,7 +145,7 @@ class Wire:
         with self._lock:
             undo = before() if before is not None else None
             acks: Sequence[Ack] = ()
-            if self._acks:
+            if self._acks.waiting:
                 acks = self._acks.take()
                 parts = (b"".join([frame for _, _, frame in acks]), *parts)
             try:

@@ -66,7 +66,7 @@ class test_GatheredAcks:
     )
     def test_how_many(self, acks, gathered, undelivered, is_early):
         for _ in range(gathered):
-            acks._waiting.append((FakeChannel(), 0, b"a"))
+            acks.waiting.append((FakeChannel(), 0, b"a"))
 
         assert acks.is_early(undelivered) is is_early
 
@@ -82,16 +82,16 @@ class test_GatheredAcks:
 
     def test_what_could_not_be_sent_comes_first(self, acks):
         channel = FakeChannel()
-        acks._waiting.extend([(channel, 0, b"a"), (channel, 0, b"b")])
+        acks.waiting.extend([(channel, 0, b"a"), (channel, 0, b"b")])
         taken = acks.take()
-        acks._waiting.append((channel, 0, b"c"))
+        acks.waiting.append((channel, 0, b"c"))
 
         acks.put_back(taken)
 
         assert [frame for *_, frame in acks.take()] == [b"a", b"b", b"c"]
 
     def test_child_process_leaves_them_alone(self, acks, sent, monkeypatch):
-        acks._waiting.append((FakeChannel(), 0, b"a"))
+        acks.waiting.append((FakeChannel(), 0, b"a"))
         monkeypatch.setattr(process, "pid", -1)
 
         acks._flush()
