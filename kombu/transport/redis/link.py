@@ -34,6 +34,10 @@ _REST = 1.0
 _MOST_POSTED = 64
 
 
+#: What the driver raises when a connection is lost.
+_LOST = (redis_errors.RedisError, OSError)
+
+
 class Link:
     """A connection that is opened when it is used, and again when it was lost.
 
@@ -90,10 +94,12 @@ class Link:
             ServerLost: The connection could not be made, or was lost.
         """
         self.send(data, before)
+        used = self._connection
         try:
             self._reply_spin.until(self._peek)
-        except (redis_errors.RedisError, OSError) as exc:
-            self._raise_lost(exc)
+        except Exception as exc:
+            self._raise_if_lost(used, exc)
+            raise
         if self.posted:
             self.read_posted()
         return [self.read() for _ in range(count)]
@@ -156,10 +162,10 @@ class Link:
                 connection = self._make_connection()
                 connection.connect()
                 self._connection = connection
-                self._peek = partial(connection.can_read, timeout=0)
+                self._peek = partial(self._has_come, connection)
             self.sent_nothing = False
             connection.send_packed_command([data])
-        except (redis_errors.RedisError, OSError) as exc:
+        except _LOST as exc:
             self._raise_lost(exc)
 
     def _has_hung_up(self) -> bool:
@@ -188,10 +194,8 @@ class Link:
         except redis_errors.ResponseError as exc:
             self.is_proven = True
             return exc
-        except (redis_errors.RedisError, OSError) as exc:
-            self._raise_lost(exc)
         except Exception as exc:
-            self._raise_if_closed(used, exc)
+            self._raise_if_lost(used, exc)
             raise
         self.is_proven = True
         return reply
@@ -208,18 +212,23 @@ class Link:
             if seconds and self._wait_spin.until(self._peek, seconds):
                 return True
             return bool(connection.can_read(timeout=seconds))
-        except (redis_errors.RedisError, OSError) as exc:
-            self._raise_lost(exc)
         except Exception as exc:
-            self._raise_if_closed(used, exc)
+            self._raise_if_lost(used, exc)
             raise
 
-    def _raise_if_closed(self, used: Any, error: Exception) -> None:
-        """Raise that it was lost if *used*, which has failed, was closed meanwhile.
+    def _has_come(self, connection: Any) -> bool:
+        """Return whether something can be read, or it is of no use to wait for it.
 
-        By a signal handler, or another thread: the driver shows that in many ways.
+        What was closed, by a signal handler or another thread, would connect anew.
         """
-        if self._connection is not used:
+        return self._connection is not connection or connection.can_read(timeout=0)
+
+    def _raise_if_lost(self, used: Any, error: Exception) -> None:
+        """Raise that it was lost if *error*, by which *used* has failed, means that.
+
+        If it was closed meanwhile, the driver shows that in many ways.
+        """
+        if isinstance(error, _LOST) or self._connection is not used:
             self._raise_lost(error)
 
     def close(self) -> None:
@@ -227,7 +236,7 @@ class Link:
         self.is_proven = False
         connection, self._connection = self._connection, None
         if connection is not None:
-            with suppress(redis_errors.RedisError, OSError):
+            with suppress(*_LOST):
                 connection.disconnect()
 
     def _raise_lost(self, error: Exception) -> NoReturn:

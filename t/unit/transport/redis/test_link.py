@@ -206,3 +206,67 @@ class test_closing:
 
         assert link.can_read(5)
         assert "new" in repr(link)
+
+
+class test_busy_wait:
+    @pytest.fixture
+    def link(self, server, monkeypatch):
+        monkeypatch.setattr("kombu.utils._spin._is_useful", lambda: True)
+        return Link(server.connect, "Redis at home", busy_wait=30.0)
+
+    def test_reply_is_looked_for(self, link, server):
+        link.exchange(PING, 1)
+        connection = server.connections[-1]
+        can_read, looks = connection.can_read, []
+
+        def comes_later(timeout):
+            looks.append(timeout)
+            return len(looks) > 3 and can_read(timeout=timeout)
+
+        connection.can_read = comes_later
+
+        assert link.exchange(PING, 1)
+
+        assert looks == [0, 0, 0, 0]
+
+    def test_one_that_is_closed_meanwhile_is_not_opened_again(self, link, server):
+        link.exchange(PING, 1)
+
+        def close(timeout):
+            link.close()
+            return False
+
+        server.connections[-1].can_read = close
+
+        with pytest.raises(ServerLost, match="closed meanwhile"):
+            link.exchange(PING, 1)
+        assert len(server.connections) == 1
+
+    @pytest.mark.parametrize("error", [OSError("cut"), exceptions.ConnectionError("x")])
+    def test_one_that_is_lost_meanwhile(self, link, server, error):
+        link.exchange(PING, 1)
+
+        def fail(timeout):
+            raise error
+
+        server.connections[-1].can_read = fail
+
+        with pytest.raises(ServerLost, match="can not be reached"):
+            link.exchange(PING, 1)
+
+    def test_other_failures_are_told(self, link, server):
+        link.exchange(PING, 1)
+
+        def fail(timeout):
+            raise ValueError("no")
+
+        server.connections[-1].can_read = fail
+
+        with pytest.raises(ValueError, match="no"):
+            link.exchange(PING, 1)
+
+    def test_it_is_not_longer_than_the_wait(self, link, server):
+        link.send(PING)
+        server.connections[-1].can_read = lambda timeout: False
+
+        assert not link.can_read(0.001)
