@@ -2,7 +2,7 @@
 
 To send each by itself costs more than all else that there is to do for a small message.
 While others wait to be delivered, more will be acknowledged soon: they go together, in
-front of whatever is sent next, or within 5 ms.
+front of whatever is sent next, before a wait, and within 5 ms.
 """
 
 from __future__ import annotations

@@ -16,6 +16,7 @@ from kombu.utils import waiting
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kombu.transport._amqp.acknowledging import GatheredAcks
     from kombu.transport._amqp.deliveries import Deliveries
 
 __all__ = ("Call", "Delivering")
@@ -32,7 +33,9 @@ class Delivering:
     """Delivers messages, and events of other kinds."""
 
     channels: dict[int, Any] | None
+    acks: GatheredAcks
     deliveries: Deliveries
+    send: Callable[..., None]
     read_timeout: float | None
     wait_until: Callable[[Callable[[], bool], float | None], None]
     _call: Call
@@ -55,6 +58,8 @@ class Delivering:
             return
         delivery = self.deliveries.take()
         if delivery is None:
+            if self.acks.waiting:
+                self.send(())
             deadline = None if timeout is None else waiting.monotonic() + timeout
             events = self._events
             self.wait_until(

@@ -169,10 +169,11 @@ class Lookout:
             data += order.request.packed(False)
             self._order = order
         lots: Sequence[Lot] = ()
-        if is_new:
+        if is_new and self._link.is_proven:
             lots = self._server.take_posted()
         else:
-            # Behind a wait that goes on nothing is carried out.
+            # To open a connection takes long; and behind a wait that goes on nothing is
+            # carried out.
             self._server.flush()
         if data:
             self._send(data, lots, is_new)

@@ -9,6 +9,7 @@ import pytest
 from kombu import Connection, Consumer, Queue
 from kombu.transport._amqp import acknowledging
 from kombu.transport._amqp.acknowledging import GatheredAcks
+from kombu.utils import waiting
 from kombu.utils._forking import process
 from t.unit.transport.amqp.broker import Broker
 
@@ -181,6 +182,18 @@ class test_connection:
         assert not consuming.amqp.acks
         assert consuming.acknowledged() == 6
 
+    def test_they_go_before_a_wait(self, consuming):
+        consuming.found[0].ack()
+        for _ in range(5):
+            consuming.drain()
+        assert consuming.broker.methods.count(ACK) == 0
+
+        with pytest.raises(TimeoutError):
+            consuming.connection.drain_events(timeout=0.01)
+
+        assert not consuming.amqp.acks
+        assert consuming.acknowledged() == 1
+
     def test_they_go_before_what_is_sent_next(self, consuming):
         consuming.found[0].ack()
         consuming.connection.default_channel.basic_reject(2, requeue=False)
@@ -209,12 +222,14 @@ class test_connection:
         consuming.found[0].ack()
         client = consuming.broker.clients[-1]
         client.close_channel(1, 406, "PRECONDITION_FAILED", (0, 0))
-        with pytest.raises(Exception, match="PRECONDITION_FAILED"):
-            while True:
-                consuming.drain()
+        channel = consuming.connection.default_channel
+        end = waiting.monotonic() + PATIENCE
+        consuming.amqp.wait_until(lambda: channel._is_to_reopen, end)
 
         consuming.amqp.acks._flush()
 
+        with pytest.raises(Exception, match="PRECONDITION_FAILED"):
+            channel.queue_declare("q")
         assert consuming.acknowledged() == 0
 
     def test_those_of_a_lost_connection_are_forgotten(self, consuming):

@@ -772,7 +772,12 @@ def test_need_not_be_armed(watch, server):
 class test_acknowledgements:
     @pytest.fixture
     def taken(self, watch, server):
-        """A message that was claimed, and is done with."""
+        """A message that was claimed, and is done with; there is a connection."""
+        server.meanwhile.append(lambda: watch.put("z"))
+        watch.wait()
+        watch.found.clear()
+        watch.connection.sent.clear()
+        server.hashes["unacked"].clear()
         fill(server, "q", "a")
         (claim,) = watch.claims.claim(("q",), 1)
         watch.claims.settle([claim])
@@ -796,6 +801,17 @@ class test_acknowledgements:
         assert clock.now == pytest.approx(1000.1)
         assert server.waiting
 
+    def test_do_not_wait_for_a_connection(self, watch, server, clock):
+        fill(server, "q", "a")
+        watch.claims.settle(watch.claims.claim(("q",), 1))
+        server.calls.clear()
+
+        watch.wait(0.1)
+
+        assert server.names() == ["HDEL", "ZREM", "BLPOP"]
+        verbs = [words[0] for words in watch.connection.sent]
+        assert verbs == [b"BLPOP"]
+
     def test_go_by_another_way_while_a_wait_goes_on(self, watch, server, clock):
         watch.begin()
         fill(server, "r", "a")
@@ -811,11 +827,6 @@ class test_acknowledgements:
     def test_are_sent_again_if_the_connection_is_lost(
         self, watch, server, clock, taken
     ):
-        watch.wait(0.1)  # now it is open
-        watch.lookout.end()
-        watch.lookout._is_blind_until = 0.0
-        watch.claims.settle([taken])
-
         def vanish(call):
             return exceptions.ConnectionError("cut")
 
