@@ -211,17 +211,24 @@ class Link:
             connection = self._open_connection()
             if seconds and self._wait_spin.until(self._peek, seconds):
                 return True
-            return bool(connection.can_read(timeout=seconds))
+            return self._has_come(connection, seconds)
         except Exception as exc:
             self._raise_if_lost(used, exc)
             raise
 
-    def _has_come(self, connection: Any) -> bool:
+    def _has_come(self, connection: Any, seconds: float = 0.0) -> bool:
         """Return whether something can be read, or it is of no use to wait for it.
 
-        What was closed, by a signal handler or another thread, would connect anew.
+        What a signal handler or another thread closes meanwhile, the driver connects
+        anew when it is asked: it has to be closed again.
         """
-        return self._connection is not connection or connection.can_read(timeout=0)
+        if self._connection is not connection:
+            return True
+        has_come = bool(connection.can_read(timeout=seconds))
+        if self._connection is not connection:
+            connection.disconnect()
+            return True
+        return has_come
 
     def _raise_if_lost(self, used: Any, error: Exception) -> None:
         """Raise that it was lost if *error*, by which *used* has failed, means that.

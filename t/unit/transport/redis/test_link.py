@@ -232,15 +232,20 @@ class test_busy_wait:
     def test_one_that_is_closed_meanwhile_is_not_opened_again(self, link, server):
         link.exchange(PING, 1)
 
+        connection, states = server.connections[-1], []
+        connection.disconnect = lambda: states.append("closed")
+
         def close(timeout):
             link.close()
+            states.append("connected")  # the driver does that
             return False
 
-        server.connections[-1].can_read = close
+        connection.can_read = close
 
         with pytest.raises(ServerLost, match="closed meanwhile"):
             link.exchange(PING, 1)
         assert len(server.connections) == 1
+        assert states == ["closed", "connected", "closed"]
 
     @pytest.mark.parametrize("error", [OSError("cut"), exceptions.ConnectionError("x")])
     def test_one_that_is_lost_meanwhile(self, link, server, error):
