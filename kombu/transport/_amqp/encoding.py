@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from kombu.transport._amqp.frames import PublishFrames
 from kombu.transport._amqp.properties import encode_properties
-
-if TYPE_CHECKING:
-    from kombu.transport._amqp.confirms import Publication
 
 __all__ = ("Encoder",)
 
@@ -33,13 +30,19 @@ class Encoder:
         self._frames = PublishFrames(channel, frame_max)
         self._blocks: dict[tuple[Any, ...], bytes] = {}
 
-    def frames_of(self, publication: Publication, immediate: bool = False) -> list[Any]:
+    def frames_of(
+        self,
+        message: Any,
+        exchange: str,
+        routing_key: str,
+        mandatory: bool,
+        immediate: bool = False,
+    ) -> list[Any]:
         """Return the parts of all frames of a message, to be sent as one.
 
         Raises:
             EncodeError: A name is too long, or the properties are, or of a wrong type.
         """
-        message, exchange, routing_key, mandatory = publication
         body = message.body
         if isinstance(body, str):
             body = body.encode(message.properties.get("content_encoding") or "utf-8")

@@ -95,6 +95,15 @@ class Publishing:
         """
         connection = self.make_usable()
         options = connection.options
+        exchange, routing_key = exchange or "", routing_key or ""
+        if not options.confirms:
+            if connection.blocked_reason is not None or connection.is_time_to_look:
+                connection.check_room(timeout)
+            parts = self._encoder.frames_of(
+                msg, exchange, routing_key, mandatory, immediate
+            )
+            connection.send(parts, timeout, self.check_open)
+            return None
         is_awaited = (
             options.confirm_each
             or confirm_timeout is not None
@@ -102,9 +111,9 @@ class Publishing:
             or (mandatory and not self.events["basic_return"])
         )
         is_persistent = msg.properties.get("delivery_mode") == _PERSISTENT
-        if options.confirms and (is_awaited or is_persistent):
+        if is_awaited or is_persistent:
             self.select_confirms()
-        publication = Publication(msg, exchange or "", routing_key or "", mandatory)
+        publication = Publication(msg, exchange, routing_key, mandatory)
         confirmations = self._confirmations
         if confirmations is not None:
             if confirmations.failures:
@@ -159,10 +168,7 @@ class Publishing:
         timeout: float | None = None,
     ) -> Confirmation | None:
         """Send a message; return its confirmation, if there will be one."""
-        parts = self._encoder.frames_of(publication, immediate)
-        if not connection.options.confirms:
-            connection.send(parts, timeout, self.check_open)
-            return None
+        parts = self._encoder.frames_of(*publication, immediate)
         added = Confirmation(publication, self)
         try:
             is_added = self._send_counted(connection, parts, timeout, [added])
@@ -223,7 +229,7 @@ class Publishing:
         connection.check_room(None)
         parts: list[Any] = []
         for publication, immediate in publications:
-            parts += self._encoder.frames_of(publication, immediate)
+            parts += self._encoder.frames_of(*publication, immediate)
         made = [Confirmation(publication, self) for publication, _ in publications]
         for confirmation in made:
             confirmation.is_watched = True
@@ -249,7 +255,7 @@ class Publishing:
         try:
             while left:
                 if not left[0].is_done:
-                    parts = self._encoder.frames_of(left[0].publication)
+                    parts = self._encoder.frames_of(*left[0].publication)
                     self._send_counted(connection, parts, None, left[:1])
                 left.pop(0)
         finally:

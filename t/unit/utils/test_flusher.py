@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import threading
+import time
 
 from kombu.utils._flusher import Flusher
 
@@ -24,6 +25,13 @@ class FakeTransport:
         self.flushed.release()
 
 
+def until(condition):
+    ends = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < ends
+        time.sleep(0.001)
+
+
 def test_flushes_soon_after_it_was_asked_to():
     transport = FakeTransport()
     flusher = Flusher(transport)
@@ -42,21 +50,82 @@ def test_goes_on_after_a_failure():
     flusher = Flusher(transport)
 
     flusher.soon()
-    while transport.failures:
-        flusher._thread.join(0.01)
+    until(lambda: not transport.failures)
     flusher.soon()
 
     assert transport.flushed.acquire(timeout=PATIENCE)
     flusher.stop(PATIENCE)
 
 
-def test_ends_with_its_transport():
+def test_thread_lives_as_long_as_there_is_something_to_send():
+    transport = FakeTransport()
+    flusher = Flusher(transport)
+    assert flusher._thread is None
+
+    for _ in range(2):
+        flusher.soon()
+        thread = flusher._thread
+        assert transport.flushed.acquire(timeout=PATIENCE)
+
+        thread.join(PATIENCE)
+        assert flusher._thread is None
+
+
+def test_same_thread_sends_what_goes_on_coming():
+    flusher = None
+
+    class AskingAgain(FakeTransport):
+        count = 0
+
+        def _flush(self):
+            super()._flush()
+            self.count += 1
+            if self.count < 3:
+                flusher.soon()
+
+    transport = AskingAgain()
+    flusher = Flusher(transport)
+    flusher.soon()
+    thread = flusher._thread
+
+    thread.join(PATIENCE)
+
+    assert transport.count == 3
+
+
+def test_nobody_is_asked_when_it_was_stopped():
     transport = FakeTransport()
     flusher = Flusher(transport)
 
-    del transport
-    gc.collect()
+    flusher.stop()
     flusher.soon()
 
-    flusher._thread.join(PATIENCE)
-    assert not flusher._thread.is_alive()
+    assert flusher._thread is None
+    assert not transport.flushed.acquire(blocking=False)
+
+
+def test_is_done_at_once_where_no_thread_can_be_had(monkeypatch):
+    def refuse(self):
+        raise RuntimeError("can't create new thread at interpreter shutdown")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    transport = FakeTransport(failures=1)
+    flusher = Flusher(transport)
+
+    flusher.soon()  # its failure is logged
+    flusher.soon()
+
+    assert transport.flushed.acquire(blocking=False)
+
+
+def test_ends_with_its_transport():
+    transport = FakeTransport()
+    flusher = Flusher(transport)
+    flusher.soon()
+    thread = flusher._thread
+
+    del transport
+    gc.collect()
+
+    thread.join(PATIENCE)
+    assert not thread.is_alive()
