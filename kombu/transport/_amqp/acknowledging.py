@@ -2,7 +2,8 @@
 
 To send each by itself costs more than all else that there is to do for a small message.
 While others wait to be delivered, more will be acknowledged soon: they go together, in
-front of whatever is sent next, before a wait, and within 5 ms.
+front of whatever is sent next, before a wait, and within 5 ms.  Where no message before
+them is in hand, they are one frame ("multiple"), which spares the broker most of its work.
 """
 
 from __future__ import annotations
@@ -14,19 +15,22 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from kombu.transport._amqp.frames import ack_frame
 from kombu.utils._flusher import Flusher
 from kombu.utils._forking import process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from kombu.transport._amqp.settled import SettledTags
+
 __all__ = ("Ack", "GatheredAcks")
 
 #: Seconds that one waits for others at most.
 _PATIENCE = 0.005
 
-#: A channel, what its tags are counted from, and the frame.
-Ack = tuple[Any, int, bytes]
+#: A channel, what was settled on it since it was opened, and the tag.
+Ack = tuple[Any, "SettledTags", int]
 
 #: All that have gathered some.
 _gathering: weakref.WeakSet[GatheredAcks] = weakref.WeakSet()
@@ -65,9 +69,9 @@ class GatheredAcks:
         count = len(self.waiting)
         return count < undelivered and count < self._most and self._pid == process.pid
 
-    def put(self, channel: Any, frame: bytes) -> None:
-        """Keep *frame*, which acknowledges messages of *channel*."""
-        self.waiting.append((channel, channel._base, frame))
+    def put(self, channel: Any, settled: SettledTags, tag: int) -> None:
+        """Keep the acknowledgement of *tag*, one of those that *settled* is about."""
+        self.waiting.append((channel, settled, tag))
         (self._flusher or self._make_flusher()).soon()
 
     def _make_flusher(self) -> Flusher:
@@ -83,10 +87,42 @@ class GatheredAcks:
         with suppress(IndexError):
             while waiting:
                 ack = waiting.popleft()
-                channel, base, _ = ack
-                if channel._base == base and not channel._is_to_reopen:
+                channel, settled, _ = ack
+                if channel.settled is settled:
                     taken.append(ack)
         return taken
+
+    def frames_of(self, acks: Sequence[Ack]) -> bytes:
+        """Return frames for *acks*, which are sent before anything else is."""
+        frames = []
+        tags_of: dict[SettledTags, list[int]] = {}
+        channels = {}
+        for channel, settled, tag in acks:
+            tags_of.setdefault(settled, []).append(tag)
+            channels[settled] = channel.channel_id
+        with self._lock:
+            for settled, tags in tags_of.items():
+                number = channels[settled]
+                for tag in tags:
+                    settled.add(tag)
+                end = settled.all_up_to
+                together = [tag for tag in tags if tag <= end]
+                if together:
+                    is_many = len(together) > 1
+                    frames.append(ack_frame(number, max(together), is_many))
+                frames += [ack_frame(number, tag, False) for tag in tags if tag > end]
+        return b"".join(frames)
+
+    def note(self, settled: SettledTags, tag: int, multiple: bool) -> None:
+        """Note that *tag*, or all up to it, was settled by a frame that was sent.
+
+        Not before: what is acknowledged together would overtake it.
+        """
+        with self._lock:
+            if multiple:
+                settled.add_up_to(tag)
+            else:
+                settled.add(tag)
 
     def put_back(self, acks: Sequence[Ack]) -> None:
         """Keep *acks*, which could not be sent, in front of the others."""

@@ -28,6 +28,7 @@ from kombu.transport._amqp.errors import ChannelLost, ConnectionLost
 from kombu.transport._amqp.message import DecodedProperties
 from kombu.transport._amqp.message import Message as ReceivedMessage
 from kombu.transport._amqp.publishing import Publishing
+from kombu.transport._amqp.settled import SettledTags
 from kombu.transport.base import StdChannel
 
 if TYPE_CHECKING:
@@ -87,6 +88,8 @@ class Channel(
         #: Delivery tags up to this are of before the channel was closed; and the
         #: last that was seen.
         self._base = self._last_tag = 0
+        #: What was settled since it was opened.
+        self.settled = SettledTags()
         super().__init__(connection, channel_id, auto_decode, on_open)
         self._encoder = Encoder(self.channel_id, connection.frame_max)
 
@@ -160,6 +163,7 @@ class Channel(
         self.is_open = False
         self._is_to_reopen = True
         self._base = self._last_tag
+        self.settled = SettledTags()
         self.callbacks.clear()
         self.cancel_callbacks.clear()
         self.no_ack_consumers = set()
@@ -205,6 +209,7 @@ class Channel(
         with suppress(AttributeError):  # of a connection that is gone
             super().collect()
         self.connection = None
+        self.settled = SettledTags()
 
     def close(self, *args: Any, **kwargs: Any) -> None:
         """Close the channel, once what was published on it is confirmed.

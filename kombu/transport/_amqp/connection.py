@@ -28,6 +28,7 @@ from kombu.transport._amqp.deliveries import Deliveries
 from kombu.transport._amqp.delivering import Call, Delivering
 from kombu.transport._amqp.ending import Ending
 from kombu.transport._amqp.errors import BrokenFrame, ConnectionLost
+from kombu.transport._amqp.frames import ack_frame
 from kombu.transport._amqp.native import release_of_rabbitmq
 from kombu.transport._amqp.options import Options
 from kombu.transport._amqp.outbox import outbox_of
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 
     from kombu.transport._amqp.keeper import HeartbeatKeeper
     from kombu.transport._amqp.parser import Event
+    from kombu.transport._amqp.settled import SettledTags
     from kombu.transport._tls import TLS
 
 __all__ = ("Connection",)
@@ -238,20 +240,30 @@ class Connection(
             self._fail(exc)
             raise
 
-    def acknowledge(self, channel: Any, frame: bytes) -> None:
-        """Send *frame*, which acknowledges messages of *channel*, or do so soon.
+    def acknowledge(
+        self, channel: Any, settled: SettledTags, tag: int, multiple: bool
+    ) -> None:
+        """Acknowledge a message of *channel*, or all up to it; now, or soon.
+
+        Arguments:
+            channel: The channel.
+            settled: What was settled on it since it was opened.
+            tag: The tag, as the broker has it.
+            multiple: Whether to acknowledge all up to it.
 
         Raises:
             ConnectionLost: The connection is lost.
             ChannelError: The broker has closed the channel.
         """
         acks = self.acks
-        if acks.is_early(len(self.deliveries)):
+        if not multiple and acks.is_early(len(self.deliveries)):
             self._raise_if_lost()
             channel.check_open()
-            acks.put(channel, frame)
-        else:
-            self.send((frame,), None, channel.check_open)
+            acks.put(channel, settled, tag)
+            return
+        frame = ack_frame(channel.channel_id, tag, multiple)
+        self.send((frame,), None, channel.check_open)
+        acks.note(settled, tag, multiple)
 
     def _patience(self) -> float | None:
         """Return the seconds that the broker may take nothing; None for any."""

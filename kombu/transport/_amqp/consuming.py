@@ -6,12 +6,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from kombu.transport._amqp.errors import BrokenFrame, StaleDelivery
-from kombu.transport._amqp.frames import ack_frame, nack_frame, reject_frame
+from kombu.transport._amqp.frames import nack_frame, reject_frame
 from kombu.transport._amqp.message import DecodedProperties, delivered_message
 from kombu.transport._amqp.message import Message as ReceivedMessage
 
 if TYPE_CHECKING:
     from kombu.transport._amqp.parser import Delivered
+    from kombu.transport._amqp.settled import SettledTags
 
 __all__ = ("Consuming",)
 
@@ -35,6 +36,7 @@ class Consuming:
     _is_to_reopen: bool
     _lost: BaseException | None
     _decoded: DecodedProperties
+    settled: SettledTags
     _base: int
     _last_tag: int
 
@@ -96,26 +98,31 @@ class Consuming:
     ) -> None:
         """Acknowledge a message, or all up to it."""
         connection = self._connection_in_use()
+        settled = self.settled
         tag = self._wire_tag(delivery_tag)
-        connection.acknowledge(self, ack_frame(self.channel_id, tag, multiple))
+        connection.acknowledge(self, settled, tag, bool(multiple))
 
     def basic_reject(
         self, delivery_tag: int, requeue: bool = False, argsig: str = ""
     ) -> None:
         """Refuse a message."""
         connection = self._connection_in_use()
+        settled = self.settled
         tag = self._wire_tag(delivery_tag)
         frame = reject_frame(self.channel_id, tag, bool(requeue))
         connection.send((frame,), None, self.check_open)
+        connection.acks.note(settled, tag, False)
 
     def basic_nack(
         self, delivery_tag: int, multiple: bool = False, requeue: bool = True
     ) -> None:
         """Refuse a message, or all up to it."""
         connection = self._connection_in_use()
+        settled = self.settled
         tag = self._wire_tag(delivery_tag)
         frame = nack_frame(self.channel_id, tag, bool(multiple), bool(requeue))
         connection.send((frame,), None, self.check_open)
+        connection.acks.note(settled, tag, bool(multiple))
 
     def _wire_tag(self, delivery_tag: int) -> int:
         """Return what the broker calls a delivery."""

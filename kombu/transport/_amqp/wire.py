@@ -147,7 +147,7 @@ class Wire:
             acks: Sequence[Ack] = ()
             if self._acks.waiting:
                 acks = self._acks.take()
-                parts = (b"".join([frame for _, _, frame in acks]), *parts)
+                parts = (self._acks.frames_of(acks), *parts)
             try:
                 if len(parts) == 1 or sum(map(len, parts)) <= _JOINED:
                     self._send_piece(b"".join(parts), timeout, 0)

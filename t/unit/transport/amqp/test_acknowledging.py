@@ -9,6 +9,8 @@ import pytest
 from kombu import Connection, Consumer, Queue
 from kombu.transport._amqp import acknowledging
 from kombu.transport._amqp.acknowledging import GatheredAcks
+from kombu.transport._amqp.frames import ack_frame
+from kombu.transport._amqp.settled import SettledTags
 from kombu.utils import waiting
 from kombu.utils._forking import process
 from t.unit.transport.amqp.broker import Broker
@@ -18,8 +20,15 @@ ACK = (60, 80)
 
 
 class FakeChannel:
-    _base = 0
-    _is_to_reopen = False
+    channel_id = 1
+
+    def __init__(self):
+        self.settled = SettledTags()
+
+
+@pytest.fixture
+def channel():
+    return FakeChannel()
 
 
 @pytest.fixture
@@ -35,7 +44,7 @@ def flushed():
 @pytest.fixture
 def acks(sent, flushed):
     def send(parts):
-        sent.extend([frame for *_, frame in acks.take()])
+        sent.append(acks.frames_of(acks.take()))
         flushed.set()
 
     acks = GatheredAcks(send, 64)
@@ -43,56 +52,67 @@ def acks(sent, flushed):
     acks.end()
 
 
+def put(acks, channel, *tags):
+    for tag in tags:
+        acks.waiting.append((channel, channel.settled, tag))
+
+
+def frames(*tags, number=1):
+    """Return frames for *tags*; a list is of those that go together."""
+    return b"".join(
+        ack_frame(number, tag[-1], True)
+        if isinstance(tag, list)
+        else ack_frame(number, tag, False)
+        for tag in tags
+    )
+
+
 class test_GatheredAcks:
-    def test_go_with_the_next_thing_that_is_sent(self, acks):
-        channel = FakeChannel()
-        acks.put(channel, b"a")
-        acks.put(channel, b"b")
+    def test_go_with_the_next_thing_that_is_sent(self, acks, channel):
+        acks.put(channel, channel.settled, 1)
+        acks.put(channel, channel.settled, 2)
         assert repr(acks) == "<GatheredAcks: 2 waiting>"
 
-        assert [frame for *_, frame in acks.take()] == [b"a", b"b"]
+        assert [tag for *_, tag in acks.take()] == [1, 2]
 
         assert not acks
 
-    def test_go_by_themselves_before_long(self, acks, sent, flushed):
-        acks.put(FakeChannel(), b"a")
+    def test_go_by_themselves_before_long(self, acks, channel, sent, flushed):
+        acks.put(channel, channel.settled, 1)
 
         assert flushed.wait(PATIENCE)
 
-        assert sent == [b"a"]
+        assert sent == [frames(1)]
 
     @pytest.mark.parametrize(
         "gathered, undelivered, is_early",
         [(0, 0, False), (0, 1, True), (1, 1, False), (1, 2, True), (64, 500, False)],
     )
-    def test_how_many(self, acks, gathered, undelivered, is_early):
-        for _ in range(gathered):
-            acks.waiting.append((FakeChannel(), 0, b"a"))
+    def test_how_many(self, acks, channel, gathered, undelivered, is_early):
+        put(acks, channel, *range(gathered))
 
         assert acks.is_early(undelivered) is is_early
 
-    @pytest.mark.parametrize("change", [{"_base": 5}, {"_is_to_reopen": True}])
-    def test_of_a_channel_that_was_closed_are_dropped(self, acks, change):
-        closed, other = FakeChannel(), FakeChannel()
-        acks.put(closed, b"a")
-        acks.put(other, b"b")
+    def test_of_a_channel_that_was_closed_are_dropped(self, acks, channel):
+        other = FakeChannel()
+        put(acks, channel, 1)
+        put(acks, other, 2)
 
-        vars(closed).update(change)
+        channel.settled = SettledTags()
 
-        assert [frame for *_, frame in acks.take()] == [b"b"]
+        assert [tag for *_, tag in acks.take()] == [2]
 
-    def test_what_could_not_be_sent_comes_first(self, acks):
-        channel = FakeChannel()
-        acks.waiting.extend([(channel, 0, b"a"), (channel, 0, b"b")])
+    def test_what_could_not_be_sent_comes_first(self, acks, channel):
+        put(acks, channel, 1, 2)
         taken = acks.take()
-        acks.waiting.append((channel, 0, b"c"))
+        put(acks, channel, 3)
 
         acks.put_back(taken)
 
-        assert [frame for *_, frame in acks.take()] == [b"a", b"b", b"c"]
+        assert [tag for *_, tag in acks.take()] == [1, 2, 3]
 
-    def test_child_process_leaves_them_alone(self, acks, sent, monkeypatch):
-        acks.waiting.append((FakeChannel(), 0, b"a"))
+    def test_child_process_leaves_them_alone(self, acks, channel, sent, monkeypatch):
+        put(acks, channel, 1)
         monkeypatch.setattr(process, "pid", -1)
 
         acks._flush()
@@ -100,24 +120,76 @@ class test_GatheredAcks:
         assert not acks.is_early(100)
         assert not sent
 
-    def test_are_sent_when_the_interpreter_exits(self, acks, sent):
-        acks.put(FakeChannel(), b"a")
+    def test_are_sent_when_the_interpreter_exits(self, acks, channel, sent):
+        acks.put(channel, channel.settled, 1)
 
         acknowledging._flush_all()
 
-        assert sent == [b"a"]
+        assert sent == [frames(1)]
 
-    def test_of_a_lost_connection_do_not_matter_then(self, acks, flushed):
+    def test_of_a_lost_connection_do_not_matter_then(self, acks, channel):
         def fail(parts):
             raise ConnectionResetError
 
-        acks.put(FakeChannel(), b"a")
+        acks.put(channel, channel.settled, 1)
         acks._send = fail
 
         acknowledging._flush_all()
         acks.end()
 
         assert not acks
+
+
+class test_frames:
+    @pytest.fixture
+    def frames_of(self, acks, channel):
+        def frames_of(*tags):
+            put(acks, channel, *tags)
+            return acks.frames_of(acks.take())
+
+        return frames_of
+
+    @pytest.mark.parametrize("order", [(1, 2, 3), (3, 1, 2)])
+    def test_those_without_a_gap_are_one(self, frames_of, order):
+        assert frames_of(*order) == frames([1, 2, 3])
+
+        assert frames_of(4, 5) == frames([4, 5])
+
+    def test_one_is_no_more_than_that(self, frames_of):
+        assert frames_of(1) == frames(1)
+
+    def test_what_is_in_hand_is_spared(self, frames_of):
+        assert frames_of(1, 2, 4, 5) == frames([1, 2], 4, 5)
+
+        assert frames_of(6) == frames(6)
+        assert frames_of(3, 7) == frames([3, 7])
+
+    def test_what_was_settled_otherwise_is_no_gap(self, acks, channel, frames_of):
+        acks.note(channel.settled, 2, multiple=False)
+        assert frames_of(1, 3) == frames([1, 3])
+
+        acks.note(channel.settled, 9, multiple=True)
+        assert frames_of(10, 11) == frames([10, 11])
+
+    def test_what_could_not_be_sent_is_sent_after_all(self, acks, channel, frames_of):
+        put(acks, channel, 1, 2)
+        taken = acks.take()
+        acks.frames_of(taken)
+
+        acks.put_back(taken)
+
+        assert frames_of(3) == frames([1, 2, 3])
+
+    def test_each_channel_has_its_own(self, acks, channel):
+        other = FakeChannel()
+        other.channel_id = 2
+        put(acks, channel, 1)
+        put(acks, other, 2, 1)
+        put(acks, channel, 2)
+
+        found = acks.frames_of(acks.take())
+
+        assert found == frames([1, 2]) + frames([1, 2], number=2)
 
 
 @pytest.fixture
@@ -180,7 +252,8 @@ class test_connection:
                 consuming.drain()
 
         assert not consuming.amqp.acks
-        assert consuming.acknowledged() == 6
+        # Three together; then each is the last that waits.
+        assert consuming.acknowledged() == 4
 
     def test_they_go_before_a_wait(self, consuming):
         consuming.found[0].ack()
