@@ -28,7 +28,8 @@ class QpidHarness(Harness):
         # Each publish waits for its outcome: what was published is there.
         super().__init__(
             url,
-            {"confirm_publish": True},
+            # A broker that answers no more is to be an error that says so.
+            {"confirm_publish": True, "read_timeout": 60, "blocked_timeout": 60},
             patience=20.0,
             idle=0.2,
         )
