@@ -175,6 +175,33 @@ class TestAcknowledgement:
 
         assert harness.take(harness.queue(), 2) == [0, 2]
 
+    def test_what_is_in_hand_is_not_settled_with_what_comes_after(
+        self, harness: Harness
+    ) -> None:
+        queue = harness.queue()
+        for number in range(30):
+            harness.publish(number, queue)
+        connection = harness.connect()
+        received: list[int] = []
+        held: list[Message] = []
+
+        def on_message(message: Message) -> None:
+            received.append(message.payload)
+            if message.payload % 7 == 3:
+                held.append(message)
+            elif message.payload % 11 == 5:
+                message.reject()
+            else:
+                message.ack()
+
+        with Consumer(connection.channel(), [queue], on_message=on_message):
+            harness.drain(connection, lambda: len(received) == 30)
+            held[0].ack()
+            connection.close()
+
+        assert harness.take(queue, 3) == [10, 17, 24]
+        assert queue.get() is None
+
     def test_copies_in_several_queues_are_settled_each(self, harness: Harness) -> None:
         connection = harness.connect()
         exchange = harness.exchange()

@@ -6,12 +6,15 @@ from bisect import bisect_right
 
 __all__ = ("SettledTags",)
 
+_MOST_RUNS = 1000
+
 
 class SettledTags:
     """Tags of deliveries that were settled: all up to one, and some above.
 
-    Those above are behind a message that is still in hand; they are kept as runs, which
-    are never more than the messages in hand.
+    Those above are behind a message that is still in hand; they are kept as runs. If
+    these are very many, the first are forgotten, and so not known as settled any more:
+    some deliveries never are, as those to consumers that do not acknowledge.
     """
 
     __slots__ = ("_firsts", "_lasts", "all_up_to")
@@ -45,6 +48,8 @@ class SettledTags:
             after += 1
         if after < len(firsts) and firsts[after] == tag + 1:
             del firsts[after], lasts[after - 1]
+        if len(firsts) > _MOST_RUNS:
+            del firsts[0], lasts[0]
 
     def add_up_to(self, tag: int) -> None:
         """Note that all up to *tag* were settled."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kombu.transport._amqp.settled import SettledTags
+from kombu.transport._amqp.settled import _MOST_RUNS, SettledTags
 
 tags = st.integers(1, 12)
 
@@ -35,3 +35,16 @@ def test_what_is_behind_a_gap_is_kept_as_runs():
     settled.add(1000)
     settled.add(2)
     assert repr(settled) == "<SettledTags: 1-1001, 1500-1500>"
+
+
+def test_what_is_never_settled_does_not_fill_the_memory():
+    settled = SettledTags()
+
+    for tag in range(2, 2 * _MOST_RUNS + 10, 2):
+        settled.add(tag)
+    assert len(settled._firsts) == len(settled._lasts) == _MOST_RUNS
+
+    settled.add(1)
+    assert settled.all_up_to == 1  # the second was forgotten
+    settled.add_up_to(20)
+    assert settled.all_up_to == 20
