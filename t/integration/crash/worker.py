@@ -92,7 +92,9 @@ class Consuming:
         try:
             self.connection.drain_events(timeout=0.5)
         except TimeoutError:
-            # Before it waits, it tells all.
+            # It has told all before it waited.  What is answered now comes after that:
+            # if the socket was cut, it has been told again.
+            JOBS(self.connection.default_channel).queue_declare(passive=True)
             self.note_acked(0)
 
     def run(self) -> None:
