@@ -168,8 +168,8 @@ class TestDeadLetterRouting:
 
         watching = harness.watching()
         harness.drain(watching, lambda: not (harness.size(one) or harness.size(two)))
-        # It might just have been between the two.
-        harness.drain_for(watching, 0.2)
+        # It might not have come yet, or have been between the two.
+        harness.drain_for(watching, 0.4)
 
         assert one.get() is None
         assert two.get() is None

@@ -95,14 +95,11 @@ class GatheredAcks:
     def frames_of(self, acks: Sequence[Ack]) -> bytes:
         """Return frames for *acks*, which are sent before anything else is."""
         frames = []
-        tags_of: dict[SettledTags, list[int]] = {}
-        channels = {}
+        of_channel: dict[SettledTags, tuple[int, list[int]]] = {}
         for channel, settled, tag in acks:
-            tags_of.setdefault(settled, []).append(tag)
-            channels[settled] = channel.channel_id
+            of_channel.setdefault(settled, (channel.channel_id, []))[1].append(tag)
         with self._lock:
-            for settled, tags in tags_of.items():
-                number = channels[settled]
+            for settled, (number, tags) in of_channel.items():
                 for tag in tags:
                     settled.add(tag)
                 end = settled.all_up_to
